@@ -1,0 +1,29 @@
+"""The core: only what every blueprint stands on. `create_app` is its table of contents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import blueprints
+from app import cli, config, database, errors, extensions, hooks, pages, trips
+from app.trips.recording import RecordingFlask
+
+
+def create_app(overrides: Mapping[str, Any] | None = None) -> RecordingFlask:
+    """The application, wired in the order in which a request meets its parts.
+
+    `overrides` are settings by their names without the prefix, for example
+    `{"INSTANCE": folder}`; they win over environment, file and default.
+    """
+    app = RecordingFlask("app", root_path=str(config.CHECKOUT))
+    config.load(app, overrides or {})  # settings, instance folder, secret key
+    trips.init_app(app)  # stages 1 and 2: the trip starts where the server calls the app
+    hooks.init_app(app)  # stages 3 and 8: the middleware in running order
+    extensions.init_app(app)  # what the hooks use: database, sign-in, CSRF, limits, compression
+    database.init_app(app)  # stage 6: connections, transactions, schema
+    errors.init_app(app)  # one place where an error becomes a page or problem+json
+    pages.init_app(app)  # stage 7: what every template may use
+    cli.init_app(app)  # the commands of the core
+    blueprints.discover(app)  # stages 4 and 5: addresses and views
+    return app

@@ -1,0 +1,210 @@
+"""Settings: one table that the start, the manual and the tests read.
+
+Environment first (`ROUNDTRIP_<NAME>`), then `<name> = …` in `instance/config.toml`, then the default.
+A name nobody knows stops the start, so that a typing mistake never runs silently with a default.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import secrets
+import time
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from flask import Flask
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+PREFIX = "ROUNDTRIP_"
+
+
+class SettingError(SystemExit):
+    """A setting that cannot be used; its text names the setting and what works.
+
+    Where nobody catches it, Python prints the text and ends with status 1, without a traceback.
+    """
+
+
+class Setting(NamedTuple):
+    """One row of the table: `read` turns text into the value or raises ValueError saying what works."""
+
+    name: str
+    read: Callable[[str], Any]
+    default: Any
+    help: str
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not (text.strip().isdecimal() and low <= int(text) <= high):
+            raise ValueError(f"a whole number from {low:,} to {high:,}")
+        return int(text)
+
+    return read
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError("one of " + ", ".join(words))
+        return text
+
+    return read
+
+
+def _switch(text: str) -> bool:
+    if text.lower() not in {"on", "off", "true", "false", "1", "0"}:
+        raise ValueError("on or off")
+    return text.lower() in {"on", "true", "1"}
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.replace(",", " ").split())
+
+
+def _folders(text: str) -> tuple[Path, ...]:
+    return tuple(Path(part).resolve() for part in text.split(os.pathsep) if part.strip())
+
+
+def _rate(text: str) -> str:
+    if text == "off":
+        return text
+    from limits import parse_many  # imported here: most starts keep the default
+
+    try:
+        parse_many(text)
+    except ValueError:
+        raise ValueError("a count and a period like 10/5 minutes, or off") from None
+    return text
+
+
+def _zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("a time zone like Europe/Berlin or UTC") from None
+    return text
+
+
+def _url(*schemes: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if not text.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+            raise ValueError("an address beginning with " + " or ".join(f"{s}://" for s in schemes))
+        return text.rstrip("/") if schemes[0] == "http" else text
+
+    return read
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("INSTANCE", str, str(CHECKOUT / "instance"), "Folder of everything this installation owns: database, key, trips. Made at the first start."),
+    Setting("DATABASE_URL", _url("sqlite", "postgresql"), "", "Database, as sqlite:///… or postgresql://…; by default roundtrip.sqlite in the instance folder."),
+    Setting("REDIS_URL", _url("redis", "rediss"), "", "Redis for limits that several processes share; without it each process counts alone."),
+    Setting("HOST", str, "127.0.0.1", "Address to listen on. 0.0.0.0 opens the app to the network."),
+    Setting("PORT", _whole(0, 65535), 8000, "Port to listen on; 0 takes a free one."),
+    Setting("THREADS", _whole(1, 256), 4, "Requests worked on at the same time; more wait in the queue."),
+    Setting("PUBLIC_URL", _url("http", "https"), "", "Address people type, used in links that leave the app, such as the set-up link."),
+    Setting("TRUSTED_HOSTS", _words, (), "Host names this app answers to, parted by spaces; a leading dot takes subdomains. Empty: every host."),
+    Setting("PROXIES", _whole(0, 10), 0, "Number of trusted proxies in front, whose X-Forwarded headers count."),
+    Setting("SECRET_KEY", str, "", "Key that signs cookies; by default made at the first start into the instance folder."),
+    Setting("SECRET_KEY_FALLBACKS", _words, (), "Earlier keys whose cookies still count, while a key is being changed."),
+    Setting("MAX_UPLOAD_MB", _whole(1, 10_000), 100, "Largest request body in MB; a larger one is answered with 413."),
+    Setting("TIMEZONE", _zone, "UTC", "Time zone of the workspace, in which days begin and end."),
+    Setting("TRIPS", _one_of("on", "off"), "on", "Record the trip of each request."),
+    Setting("SIGNIN_RATE", _rate, "10/5 minutes", "Failed sign-ins allowed per account and per address; off switches the throttle off."),
+    Setting("LOG_FORMAT", _one_of("text", "json"), "text", "Form of the one log line a request."),
+    Setting("SAFE_MODE", _switch, False, "Skip drop-in blueprints, to start in spite of a broken one."),
+    Setting("PLUGIN_DIRS", _folders, (), "Further folders of drop-in blueprints, parted as in PATH."),
+)  # fmt: skip
+
+
+def load(app: Flask, overrides: Mapping[str, Any]) -> None:
+    """Read all settings into `app.config["ROUNDTRIP_…"]` and set what Flask itself needs to know.
+
+    Raises SettingError.
+    """
+    instance = Path(_value(SETTINGS[0], overrides, {})).resolve()
+    instance.mkdir(parents=True, exist_ok=True)
+    in_file = _read_file(instance / "config.toml")
+    _refuse_unknown(overrides, in_file)
+    for setting in SETTINGS:
+        app.config[PREFIX + setting.name] = _value(setting, overrides, in_file)
+    app.config[PREFIX + "INSTANCE"] = instance
+    app.instance_path = str(instance)
+    app.config.from_mapping(_for_flask(app.config, instance))
+    app.config.update({k: v for k, v in overrides.items() if k in _FLASK_OVERRIDES})
+
+
+_FLASK_OVERRIDES = {"TESTING", "DEBUG", "WTF_CSRF_ENABLED", "PROPAGATE_EXCEPTIONS"}
+
+
+def _value(setting: Setting, overrides: Mapping[str, Any], in_file: Mapping[str, Any]) -> Any:
+    if setting.name in overrides:
+        return overrides[setting.name]
+    raw = os.environ.get(PREFIX + setting.name, in_file.get(setting.name.lower()))
+    if raw is None or raw == "":
+        return setting.default
+    text = " ".join(map(str, raw)) if isinstance(raw, list) else str(raw)
+    try:
+        return setting.read(text)
+    except ValueError as error:
+        raise SettingError(f"{PREFIX}{setting.name} is {text!r}, but must be {error}.") from None
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"{path} cannot be read: {error}.") from None
+
+
+def _refuse_unknown(overrides: Mapping[str, Any], in_file: Mapping[str, Any]) -> None:
+    known = {setting.name for setting in SETTINGS}
+    given = [name.removeprefix(PREFIX) for name in os.environ if name.startswith(PREFIX)]
+    given += [name for name in overrides if name not in _FLASK_OVERRIDES]
+    for name, shown in [(n, PREFIX + n) for n in given] + [(n.upper(), n) for n in in_file]:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
+            near = PREFIX + near if shown.startswith(PREFIX) else near.lower()
+            raise SettingError(f"There is no setting {shown}. The nearest name is {near}.")
+
+
+def _for_flask(config: Mapping[str, Any], instance: Path) -> dict[str, Any]:
+    database = config[PREFIX + "DATABASE_URL"] or f"sqlite:///{(instance / 'roundtrip.sqlite').as_posix()}"
+    https = config[PREFIX + "PUBLIC_URL"].startswith("https://")
+    return {
+        "SECRET_KEY": config[PREFIX + "SECRET_KEY"] or _own_key(instance / "secret_key"),
+        "SECRET_KEY_FALLBACKS": list(config[PREFIX + "SECRET_KEY_FALLBACKS"]),
+        "SQLALCHEMY_DATABASE_URI": database.replace("postgresql://", "postgresql+psycopg://", 1),
+        "MAX_CONTENT_LENGTH": config[PREFIX + "MAX_UPLOAD_MB"] * 1_000_000,
+        "SESSION_COOKIE_NAME": "__Host-roundtrip" if https else "roundtrip",
+        "SESSION_COOKIE_SECURE": https,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "PERMANENT_SESSION_LIFETIME": 30 * 86_400,
+        "SESSION_REFRESH_EACH_REQUEST": False,
+        "TEMPLATES_AUTO_RELOAD": None,
+    }
+
+
+def _own_key(path: Path) -> str:
+    """The key in the instance folder, made once; two first starts at the same moment agree on one."""
+    try:
+        with open(path, "x", encoding="ascii", opener=_private) as file:
+            file.write(secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass
+    for _ in range(100):  # another first start may be writing it at this moment
+        if key := path.read_text(encoding="ascii"):
+            return key
+        time.sleep(0.01)
+    raise SettingError(f"{path} is empty. Delete it, and a new key is made at the next start.")
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -1,0 +1,185 @@
+"""Errors: raised where a rule is broken, rendered here, in one place, as a page or problem+json.
+
+Services raise the classes below; their text is a sentence for the person: what is wrong, what works.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import sqlalchemy.exc
+import sqlalchemy.orm.exc
+from flask import Flask, Response, current_app, g, redirect, render_template, request, url_for
+from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.http import HTTP_STATUS_CODES
+
+log = logging.getLogger("roundtrip.errors")
+
+
+class AppError(Exception):
+    """An error with an HTTP status and words for the person. `headers` go into the answer."""
+
+    status = 500
+    title = "Something broke on our side"
+
+    def __init__(self, detail: str = "", headers: dict[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.headers = headers or {}
+
+
+class NotFound(AppError):
+    """Missing, or not to be seen by the one who asks: both look alike."""
+
+    status, title = 404, "Nothing here"
+
+
+class Forbidden(AppError):
+    """The person is known and lacks a right; the text names it and who can give it."""
+
+    status, title = 403, "You lack a right"
+
+
+class SignInNeeded(AppError):
+    """Nobody is signed in, and the address is not public."""
+
+    status, title = 401, "Sign in first"
+
+
+class Invalid(AppError):
+    """Values that a rule refuses; `errors` are (field, message) pairs."""
+
+    status, title = 422, "Some values need another look"
+
+    def __init__(self, detail: str = "", errors: list[tuple[str, str]] | None = None) -> None:
+        super().__init__(detail)
+        self.errors = errors or []
+
+
+class Conflict(AppError):
+    """Somebody else changed the same thing in between, or a rule forbids it as things stand."""
+
+    status, title = 409, "Somebody was faster"
+
+
+class TooMany(AppError):
+    """Too many tries; `retry_after` is in seconds."""
+
+    status, title = 429, "Too many tries"
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        super().__init__(detail, {"Retry-After": str(retry_after)})
+
+
+class Unavailable(AppError):
+    """The work cannot be done now and can be tried again; `retry_after` is in seconds."""
+
+    status, title = 503, "Not just now"
+
+    def __init__(self, detail: str, retry_after: int = 5) -> None:
+        super().__init__(detail, {"Retry-After": str(retry_after)})
+
+
+TITLES = {
+    400: "That request could not be read",
+    404: "Nothing here",
+    405: "Not this way",
+    413: "Too large",
+    429: "Too many tries",
+    500: "Something broke on our side",
+}
+DETAILS = {
+    404: "There is no page at this address. It may have moved, or the address has a typing mistake.",
+    405: "This address exists, but does not take this kind of request.",
+    413: "What you sent is larger than this app accepts.",
+    500: "Nothing was saved. The trip number below helps whoever looks into it.",
+}
+
+
+def init_app(app: Flask) -> None:
+    """Let every error come here."""
+    app.register_error_handler(AppError, app_error)
+    app.register_error_handler(HTTPException, http_error)
+    app.register_error_handler(sqlalchemy.exc.OperationalError, database_error)
+    app.register_error_handler(sqlalchemy.orm.exc.StaleDataError, stale_error)
+
+
+def app_error(error: AppError) -> Any:
+    """A rule of the app said no."""
+    if isinstance(error, SignInNeeded) and not wants_json():
+        return _to_sign_in()
+    errors = [{"field": f, "message": m} for f, m in getattr(error, "errors", [])]
+    return answer(error.status, error.title, error.detail, error.headers, errors)
+
+
+def _to_sign_in() -> Any:
+    """A redirect to the sign-in page, which leads back to where the person wanted to go."""
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+    return redirect(url_for("auth.login", next=wanted), 303)
+
+
+def http_error(error: HTTPException) -> Any:
+    """Flask or Werkzeug said no, or an exception nobody caught became a 500."""
+    if error.response is not None or (error.code and error.code < 400):
+        return error  # a redirect, or an answer made by whoever raised it
+    code = error.code or 500
+    own_words = getattr(error, "description", None)
+    standard = type(error).description == own_words or isinstance(error, InternalServerError)
+    detail = DETAILS.get(code, own_words or "") if standard else own_words or ""
+    headers = {k: v for k, v in error.get_headers() if k not in ("Content-Type", "Content-Length")}
+    return answer(code, TITLES.get(code, HTTP_STATUS_CODES.get(code, "Error")), detail, headers)
+
+
+def database_error(error: sqlalchemy.exc.OperationalError) -> Any:
+    """The database is locked, full, read-only or away: nothing was saved, trying again may work."""
+    log.error("database: %s", error.orig)
+    words = str(error.orig)
+    full = "full" in words or "readonly" in words or "disk I/O" in words
+    detail = (
+        "The disk of this app is full or read-only, so nothing was saved. Reading still works."
+        if full
+        else "The database is busy, so nothing was saved. Try again in a few seconds."
+    )
+    return answer(507 if full else 503, "Not just now", detail, {"Retry-After": "5"})
+
+
+def stale_error(_error: Exception) -> Any:
+    """A record was saved by somebody else between reading and writing it."""
+    return answer(409, Conflict.title, "This record was changed by somebody else in between. Nothing was overwritten; look at it again.")
+
+
+def wants_json() -> bool:
+    """True for programs: they accept JSON and not HTML, or ask at a JSON address."""
+    if request.path.startswith("/api/") or request.path.endswith(".json"):
+        return True
+    best = request.accept_mimetypes.best_match(["text/html", "application/json", "application/problem+json"])
+    return best is not None and best != "text/html"
+
+
+def answer(status: int, title: str, detail: str, headers: dict[str, str] | None = None, errors: Any = None) -> Response:
+    """The error as the asker can read it. Never fails, whatever state the request is in."""
+    if wants_json():
+        response = _problem(status, title, detail, errors)
+    else:
+        response = _page(status, title, detail)
+    response.headers.update(headers or {})
+    return response
+
+
+def _problem(status: int, title: str, detail: str, errors: Any) -> Response:
+    """RFC 9457."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "trip": g.get("trip_id")}
+    if errors:
+        body["errors"] = errors
+    return Response(json.dumps(body, ensure_ascii=False), status, mimetype="application/problem+json")
+
+
+def _page(status: int, title: str, detail: str) -> Response:
+    values = {"status": status, "title": title, "detail": detail, "trip_id": g.get("trip_id")}
+    try:
+        return Response(render_template("errors/error.html", **values), status)
+    except Exception:  # the page needs more than a broken request may have, such as an address
+        current_app.logger.exception("the error page could not be rendered")
+        return Response(render_template("errors/plain.html", **values), status)

@@ -1,0 +1,119 @@
+"""What every template may use: the frame's values, versioned addresses of static files, formats."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date, datetime
+from functools import lru_cache
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from flask import Flask, current_app, flash, g, request, url_for
+
+from app import permissions, trips
+
+
+class Nav(NamedTuple):
+    """A line in the rail, as a blueprint gives it in `NAV`: shown to those who have the right."""
+
+    group: str
+    label: str
+    endpoint: str
+    right: str = permissions.SIGNED_IN
+
+
+def init_app(app: Flask) -> None:
+    """Give templates what they use."""
+    app.extensions["nav"] = []
+    app.context_processor(frame)
+    app.url_defaults(_version_static)
+    app.add_template_filter(day)
+    app.add_template_filter(moment)
+    app.add_template_filter(number)
+    app.add_template_filter(milliseconds)
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+
+
+def frame() -> dict[str, Any]:
+    """Who is signed in, where they may go, and the trip so far, for the frame of each page."""
+    actor = g.get("actor")
+    return {"workspace": "Roundtrip", "person": actor, "nav": _nav(actor), "foot_trip": _foot(actor)}
+
+
+def _nav(actor: permissions.Actor | None) -> list[dict[str, Any]]:
+    groups: dict[str, list[dict[str, Any]]] = {"Tools": [], "Workspace": []}
+    for nav in current_app.extensions["nav"]:
+        if permissions.may(actor, nav.right):
+            here = (request.endpoint or "").partition(".")[0] == nav.endpoint.partition(".")[0]
+            link = {"label": nav.label, "url": url_for(nav.endpoint), "current": here, "count": None}
+            groups.setdefault(nav.group, []).append(link)
+    return [{"title": title, "links": links} for title, links in groups.items() if links]
+
+
+def _foot(actor: permissions.Actor | None) -> dict[str, Any] | None:
+    trip = trips.current()
+    if trip is None or actor is None or "trips" not in current_app.blueprints:
+        return None
+    ms = (perf_counter_ns() - trip.t0) / 1e6
+    return {"url": url_for("trips.show", trip_id=trip.id), "label": trip.label, "ms": ms, "queries": trip.n_queries}
+
+
+def flash_undo(text: str, undo_url: str) -> None:
+    """Say what was done, with a button that undoes it."""
+    flash({"text": text, "undo_url": undo_url}, "ok")  # type: ignore[arg-type]
+
+
+def _version_static(endpoint: str, values: dict[str, Any]) -> None:
+    """Static files get a part of their hash into the address, so that browsers may keep them for ever."""
+    if endpoint.endswith("static") and "filename" in values and "v" not in values:
+        folder = current_app.static_folder if endpoint == "static" else current_app.blueprints[endpoint[:-7]].static_folder
+        values["v"] = _hash(str(Path(str(folder)) / values["filename"]), current_app.debug)
+
+
+def _hash(path: str, fresh: bool) -> str | None:
+    return _file_hash.__wrapped__(path) if fresh else _file_hash(path)
+
+
+@lru_cache(maxsize=512)
+def _file_hash(path: str) -> str | None:
+    file = Path(path)
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:10] if file.is_file() else None
+
+
+def local(value: datetime) -> datetime:
+    """A moment in the workspace's time zone."""
+    return value.astimezone(ZoneInfo(current_app.config["ROUNDTRIP_TIMEZONE"]))
+
+
+def today() -> date:
+    """The day it is in the workspace's time zone."""
+    from app.extensions import utcnow
+
+    return local(utcnow()).date()
+
+
+def day(value: date | datetime | None) -> str:
+    """22 Nov 2026; empty for nothing."""
+    if value is None:
+        return ""
+    value = local(value) if isinstance(value, datetime) else value
+    return f"{value.day} {value:%b %Y}"
+
+
+def moment(value: datetime | None) -> str:
+    """22 Nov 2026, 11:42; empty for nothing."""
+    return f"{day(value)}, {local(value):%H:%M}" if value else ""
+
+
+def number(value: int | float | None) -> str:
+    """1,053; empty for nothing."""
+    return "" if value is None else f"{value:,}"
+
+
+def milliseconds(us: int | None) -> str:
+    """Microseconds as `48.6` milliseconds; a dash where nothing was measured."""
+    if us is None:
+        return "–"
+    return f"{us / 1000:,.0f}" if us >= 100_000 else f"{us / 1000:.1f}" if us >= 1_000 else f"{us / 1000:.2f}"

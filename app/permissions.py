@@ -1,0 +1,87 @@
+"""Who asks, and what they may. One function decides; services ask it, views do not.
+
+A route says which right it needs with a decorator, and the deny hook refuses a route that says
+nothing. So everything is closed until somebody opened it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from flask_login import UserMixin
+
+from app import trips
+from app.errors import Forbidden
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+PUBLIC = "public"
+SIGNED_IN = "signed in"
+WORKSPACE_RIGHTS = {"design", "people", "trips", "settings"}
+"""Rights that only administrators have; everything else is open to every member."""
+
+
+@dataclass(frozen=True)
+class Actor(UserMixin):  # type: ignore[misc]
+    """Who is asking: a person in a session, or a command run for one (`session_id` None)."""
+
+    id: int
+    name: str
+    email: str
+    admin: bool = False
+    theme: str = "auto"
+    density: str = "default"
+    session_id: int | None = None
+    token: str = field(default="", repr=False)
+
+    def get_id(self) -> str:
+        """What Flask-Login keeps in the cookie: the token of this session, not the person."""
+        return self.token
+
+
+SYSTEM = Actor(id=0, name="command line", email="", admin=True)
+"""The operator at the machine itself, in commands."""
+
+
+def may(actor: Actor | None, action: str, subject: str = "") -> bool:
+    """Whether this actor may do this; `subject` is a tool or table, as `equipment`."""
+    if action == PUBLIC:
+        return True
+    if actor is None:
+        return False
+    return actor.admin or action not in WORKSPACE_RIGHTS
+
+
+def require(actor: Actor | None, action: str, subject: str = "") -> None:
+    """Raise Forbidden, in words that name the right and who can give it, unless `may`."""
+    allowed = may(actor, action, subject)
+    trips.event("permission", f"{action} {subject}: {'allowed' if allowed else 'refused'}".replace(" :", ":"))
+    if not allowed:
+        raise Forbidden(f"This needs the right “{action}”. An administrator of this workspace can give it to you.")
+
+
+def requires(action: str, subject: str = "") -> Callable[[View], View]:
+    """Declare the right that a hand-written route needs."""
+
+    def declare(view: View) -> View:
+        view.right = (action, subject)  # type: ignore[attr-defined]
+        return view
+
+    return declare
+
+
+def public(view: View) -> View:
+    """Declare that a route is open to everybody, also without signing in."""
+    return requires(PUBLIC)(view)
+
+
+def signed_in(view: View) -> View:
+    """Declare that a route is open to everybody who has signed in."""
+    return requires(SIGNED_IN)(view)
+
+
+def right_of(view: Callable[..., Any] | None) -> tuple[str, str] | None:
+    """The right a route declares, or None."""
+    return getattr(view, "right", None)

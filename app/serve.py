@@ -1,0 +1,77 @@
+"""Serving with Waitress: one process, a few threads, nothing else installed."""
+
+from __future__ import annotations
+
+import logging
+import select
+import signal
+import sys
+from typing import Any
+
+from flask import Flask
+
+from app import database
+from app.trips.server import create_server
+
+SELECT_LIMIT = 500  # where there is no poll(), as on Windows, select() takes no more than 512 sockets
+
+
+def serve(app: Flask, host: str | None = None, port: int | None = None, threads: int | None = None) -> None:
+    """Upgrade the database, then serve until Ctrl-C or SIGTERM. Ends the process with one line if it cannot."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    host = host or app.config["ROUNDTRIP_HOST"]
+    port = app.config["ROUNDTRIP_PORT"] if port is None else port
+    _upgrade(app)
+    try:
+        server = create_server(app, **_options(app, host, port, threads))
+    except OSError as error:
+        taken = f"Port {port} on {host} cannot be used: {error.strerror or error}. Try another one: python run.py --port {(port or 8000) + 1}"
+        raise SystemExit(taken) from None
+    _announce(app, _address(app, server, host))
+    signal.signal(signal.SIGTERM, _stop)
+    server.run()  # returns after Ctrl-C or SIGTERM, when what was being answered is answered
+    app.extensions["trips"].store.flush()
+
+
+def _upgrade(app: Flask) -> None:
+    with app.app_context():
+        try:
+            logging.getLogger("roundtrip").info(database.upgrade(app))
+        except database.SchemaError as error:
+            raise SystemExit(str(error)) from None
+
+
+def _options(app: Flask, host: str, port: int, threads: int | None) -> dict[str, Any]:
+    poll = hasattr(select, "poll")
+    return {
+        "host": host,
+        "port": port,
+        "threads": threads or app.config["ROUNDTRIP_THREADS"],
+        "max_request_body_size": app.config["MAX_CONTENT_LENGTH"] + 1,
+        "max_request_header_size": 65_536,
+        "connection_limit": 1_000 if poll else SELECT_LIMIT,
+        "asyncore_use_poll": poll,
+        "channel_timeout": 60,
+        "clear_untrusted_proxy_headers": app.config["ROUNDTRIP_PROXIES"] == 0,
+        "expose_tracebacks": False,
+        "ident": None,
+    }
+
+
+def _address(app: Flask, server: Any, host: str) -> str:
+    port = getattr(server, "effective_port", None) or server.effective_listen[0][1]
+    shown = "127.0.0.1" if host in ("0.0.0.0", "", "::") else host
+    return app.config["ROUNDTRIP_PUBLIC_URL"] or f"http://{shown}:{port}"
+
+
+def _announce(app: Flask, address: str) -> None:
+    """Say where the app is; blueprints add what matters at a start, such as the set-up link."""
+    lines = [f"Roundtrip serves {address}   (stop with Ctrl-C)"]
+    with app.app_context():
+        for say in app.extensions["announcements"]:
+            lines += say(address)
+    print("\n".join(lines), flush=True)  # noqa: T201
+
+
+def _stop(*_: Any) -> None:
+    raise SystemExit(0)

@@ -1,0 +1,117 @@
+"""Limits: how often an address may use a route, and how often one may guess at a password.
+
+Failures to sign in are counted per account and per address, and then one has to wait. A device that has signed in to the account before is counted apart, by a signed cookie, so that
+nobody can lock an owner out by failing in their name. Counts live in the limiter's storage: in
+memory for one process, in Redis for several.
+"""
+
+from __future__ import annotations
+
+import time
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import Flask, current_app
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+from limits import RateLimitItem, parse
+from limits.storage import storage_from_string
+from limits.strategies import FixedWindowRateLimiter
+
+from app.errors import TooMany
+from app.sessions import digest
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+DEVICE_COOKIE = "roundtrip_device"
+DEVICE_DAYS = 180
+
+GUARDED: set[str] = set()
+"""Endpoints whose POST is a try at a password; blueprints add theirs."""
+
+
+def init_app(app: Flask) -> None:
+    """Choose where counts are kept."""
+    storage = storage_from_string(app.config["ROUNDTRIP_REDIS_URL"] or "memory://")
+    app.extensions["limiter"] = FixedWindowRateLimiter(storage)
+
+
+def limited(rate: str) -> Callable[[View], View]:
+    """Declare how often one address may send to a route, as `60/minute`; reading is not counted."""
+    item = parse(rate)
+
+    def declare(view: View) -> View:
+        view.rate = item  # type: ignore[attr-defined]
+        return view
+
+    return declare
+
+
+def check_route(view: Callable[..., Any], endpoint: str, address: str) -> None:
+    """Raise TooMany when the address has used the route as often as it declares."""
+    rate = getattr(view, "rate", None)
+    if rate is not None and not _limiter().hit(rate, endpoint, address):
+        wait = _wait(rate, endpoint, address)
+        raise TooMany(f"Too many requests from your address. Try again in {_in_words(wait)}.", wait)
+
+
+def check(email: str, address: str, device: str | None) -> None:
+    """Raise TooMany when this try may not be made now."""
+    rate = _rate()
+    if rate is None:
+        return
+    for key in _keys(email, address, device):
+        if not _limiter().test(rate, *key):
+            wait = _wait(rate, *key)
+            raise TooMany(f"Too many failed tries. Sign in again in {_in_words(wait)}.", wait)
+
+
+def failed(email: str, address: str, device: str | None) -> None:
+    """Count a try that failed."""
+    rate = _rate()
+    if rate is not None:
+        for key in _keys(email, address, device):
+            _limiter().hit(rate, *key)
+
+
+def device_cookie(email: str) -> str:
+    """The value that makes this device a known one for this account."""
+    return _serializer().dumps(digest(email.lower()))
+
+
+def _keys(email: str, address: str, device: str | None) -> list[tuple[str, ...]]:
+    account = digest(email.strip().lower())
+    if device and _knows(device, account):
+        return [("known device", account, digest(device))]
+    return [("account", account), ("address", address)]
+
+
+def _knows(device: str, account: str) -> bool:
+    try:
+        return bool(_serializer().loads(device, max_age=DEVICE_DAYS * 86_400) == account)
+    except BadSignature:
+        return False
+
+
+def _serializer() -> URLSafeTimedSerializer:
+    keys = [*current_app.config["SECRET_KEY_FALLBACKS"], current_app.config["SECRET_KEY"]]
+    return URLSafeTimedSerializer(keys, salt="device")
+
+
+def _limiter() -> FixedWindowRateLimiter:
+    limiter: FixedWindowRateLimiter = current_app.extensions["limiter"]
+    return limiter
+
+
+def _wait(rate: RateLimitItem, *key: str) -> int:
+    return max(1, int(_limiter().get_window_stats(rate, *key).reset_time - time.time()) + 1)
+
+
+def _rate() -> RateLimitItem | None:
+    text = current_app.config["ROUNDTRIP_SIGNIN_RATE"]
+    return None if text == "off" else parse(text)
+
+
+def _in_words(seconds: int) -> str:
+    minutes = -(-seconds // 60)
+    return "a minute" if minutes == 1 else f"{minutes} minutes"

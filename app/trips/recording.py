@@ -1,0 +1,341 @@
+"""The Flask application that records: every hook, at a documented extension point, with its verdict.
+
+Flask passes each function it calls for a request through `ensure_sync`; here that gives the function
+back with a clock round it. No registry is changed and no dispatch method overridden.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from time import thread_time_ns
+from typing import Any
+
+from flask import Flask, g
+from flask.sessions import SecureCookieSessionInterface
+from flask.wrappers import Request
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import MapAdapter
+
+from app.trips import CURRENT
+from app.trips import trip as t
+from app.trips.body import Body
+from app.trips.guard import guarded
+from app.trips.layers import Layer, arrive, note_headers
+from app.trips.redact import safe_headers
+from app.trips.templates import RecordingEnvironment
+from app.trips.trip import EXTRA, Span, Trip
+from app.trips.verdicts import describe, judge_after, judge_before, see_context, see_response
+
+WSGIApp = Callable[..., Iterable[bytes]]
+
+
+class RecordingSessions(SecureCookieSessionInterface):
+    """Flask's signed cookie session; opening and saving it are part of the trip."""
+
+    def open_session(self, app: Flask, request: Request) -> Any:
+        """Stage 3 begins here: the first thing Flask does with a request."""
+        trip = CURRENT.get()
+        if trip is None:
+            return super().open_session(app, request)
+        trip.enter(t.BEFORE)
+        span = trip.open("session open", "session open")
+        try:
+            trip.g = g._get_current_object().__dict__
+            trip.session = super().open_session(app, request)
+            return trip.session
+        finally:
+            trip.close(span)
+
+    def save_session(self, app: Flask, session: Any, response: Any) -> None:
+        """Part of stage 8, after the last after-request function."""
+        trip = CURRENT.get()
+        if trip is None:
+            return super().save_session(app, session, response)
+        span = trip.open("session save", "session save")
+        earlier = see_response(trip, response)
+        try:
+            super().save_session(app, session, response)
+            judge_after(trip, span, earlier, response)
+        finally:
+            trip.close(span)
+
+
+class RecordingFlask(Flask):
+    """A Flask application whose requests are trips. With recording off it is plain Flask."""
+
+    jinja_environment = RecordingEnvironment
+    session_interface = RecordingSessions()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.layers: list[str] = []  # WSGI middleware, the innermost first
+        self._outermost: WSGIApp = self._core
+        self._wrapped: dict[Any, Callable[..., Any]] = {}
+        super().__init__(*args, **kwargs)
+
+    # Stage 2: the server calls the app; WSGI middleware runs.
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """The WSGI entry: here the trip begins, outside of all middleware."""
+        keeper = self.extensions["trips"]
+        if not keeper.on:
+            return self._outermost(environ, start_response)
+        trip = _begin(environ)
+        keeper.begin(trip)
+        before = CURRENT.set(trip)
+        try:
+            answer = self._outermost(environ, _listening(trip, start_response))
+        except BaseException as error:
+            trip.outcome, trip.error = "error", describe(error)
+            keeper.take(trip)
+            raise
+        finally:
+            CURRENT.reset(before)
+        return _hand_over(trip, answer, environ, keeper)
+
+    @property
+    def wsgi_app(self) -> WSGIApp:  # type: ignore[override]
+        """The app with the WSGI middleware round it; assign to it to add one, as in any Flask app."""
+        return self._outermost
+
+    @wsgi_app.setter
+    def wsgi_app(self, middleware: WSGIApp) -> None:
+        layer = Layer(middleware)
+        self.layers.append(layer.name)
+        self._outermost = layer
+
+    def _core(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        trip = CURRENT.get()
+        if trip is None:
+            return super().wsgi_app(environ, start_response)
+        if self.layers:
+            start_response = arrive(trip, environ, start_response)
+        try:
+            return super().wsgi_app(environ, start_response)
+        finally:
+            trip.enter(t.RESPONSE)
+            trip.back = t.now()
+
+    # Stage 4: the URL.
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Flask's adapter, with a clock round its `match`."""
+        adapter = super().create_url_adapter(request)
+        trip = CURRENT.get()
+        if trip is not None and request is not None and adapter is not None:
+            adapter.match = _timed_match(trip, adapter)  # type: ignore[method-assign]
+        return adapter
+
+    # Stages 3, 5 and 8: every function Flask calls.
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function with a clock round it, made once per function."""
+        known = self._wrapped.get(func)
+        return known if known is not None else self._wrap(func)
+
+    def _wrap(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        sync = super().ensure_sync(func)
+        kind = self.kind_of(func) if self.extensions["trips"].on else None
+        if kind is None:  # not one of ours: a method of a view class, for example
+            return sync
+        self._wrapped[func] = wrapper = _WRAPPERS[kind](sync, name_of(func))
+        return wrapper
+
+    def kind_of(self, func: Callable[..., Any]) -> str | None:
+        """Where Flask keeps this function: before, after, teardown, view, …; None: nowhere."""
+        for kind, registry in self.registries():
+            if any(func in functions for functions in registry):
+                return kind
+        return None
+
+    def registries(self) -> list[tuple[str, list[Any]]]:
+        """Flask's lists of functions, each with the kind of span its functions give."""
+        handlers = [h.values() for by_code in self.error_handler_spec.values() for h in by_code.values()]
+        return [
+            ("view", [self.view_functions.values()]),
+            ("before", list(self.before_request_funcs.values())),
+            ("after", list(self.after_request_funcs.values())),
+            ("teardown", [*self.teardown_request_funcs.values(), self.teardown_appcontext_funcs]),
+            ("error handler", handlers),
+            ("context", list(self.template_context_processors.values())),
+        ]
+
+
+def name_of(func: Callable[..., Any]) -> str:
+    """`<module>.<function>`, the module without the folder `app` or `blueprints` in front."""
+    module = getattr(func, "__module__", None) or type(func).__module__
+    name = getattr(func, "__qualname__", type(func).__name__).rpartition("<locals>.")[2]
+    return f"{module.removeprefix('app.').removeprefix('blueprints.')}.{name}"
+
+
+def _begin(environ: dict[str, Any]) -> Trip:
+    trip = Trip(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""), t.now())
+    trip.cpu_start = thread_time_ns()
+    trip.query = environ.get("QUERY_STRING", "")
+    arrival = environ.get("roundtrip.arrival")
+    if arrival is not None:
+        _take_arrival(trip, arrival)
+    trip.request_headers = safe_headers(environ)
+    return trip
+
+
+@guarded
+def _take_arrival(trip: Trip, arrival: Any) -> None:
+    arrival.trip = trip
+    trip.arrival = arrival
+    trip.bytes_in, trip.ahead = arrival.bytes_in, arrival.ahead
+    trip.arrived(arrival.first_byte, arrival.complete)
+
+
+def _listening(trip: Trip, start_response: Any) -> Any:
+    def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+        note_headers(trip, headers)
+        trip.status = int(status[:3])
+        trip.response_headers = headers
+        return start_response(status, headers, *rest)
+
+    return start
+
+
+def _hand_over(trip: Trip, answer: Any, environ: dict[str, Any], keeper: Any) -> Any:
+    """Wrap the body, so that sending it is part of the trip, unless the server sends the file itself."""
+    if not inspect.isgenerator(answer):
+        trip.enter(t.RESPONSE)
+    file_wrapper = environ.get("wsgi.file_wrapper")
+    if isinstance(file_wrapper, type) and isinstance(answer, file_wrapper):
+        trip.bytes_out = next((int(v) for k, v in trip.response_headers if k == "Content-Length"), 0)
+        trip.cpu_ns = thread_time_ns() - trip.cpu_start
+        keeper.take(trip)
+        return answer
+    return Body(trip, answer, keeper)
+
+
+def _timed_match(trip: Trip, adapter: MapAdapter) -> Any:
+    match = adapter.match
+
+    def timed(*args: Any, **kwargs: Any) -> Any:
+        span = trip.open("match", "URL match")
+        try:
+            found = match(*args, **kwargs)
+            _note_rule(trip, found)
+            return found
+        except HTTPException as error:
+            _note_miss(trip, span, adapter, error)
+            raise
+        finally:
+            trip.close(span)
+
+    return timed
+
+
+@guarded
+def _note_rule(trip: Trip, found: Any) -> None:
+    rule, trip.args = found
+    trip.route, trip.endpoint = rule.rule, rule.endpoint
+    trip.quiet = rule.endpoint == "static" or rule.endpoint.startswith(("trips.", "health."))
+
+
+@guarded
+def _note_miss(trip: Trip, span: Span, adapter: MapAdapter, error: HTTPException) -> None:
+    """For a 404 the rules that begin alike, for a 405 the methods that the address does take."""
+    span[EXTRA] = ("blocked", describe(error))
+    methods = getattr(error, "valid_methods", None)
+    if methods:
+        trip.tried = "the address takes " + ", ".join(sorted(methods))
+    elif error.code == 404:
+        first = "/" + trip.path.lstrip("/").partition("/")[0]
+        rules = sorted({rule.rule for rule in adapter.map.iter_rules() if rule.rule.startswith(first)})
+        near = ", ".join(rules[:8]) if first != "/" and rules else "none begins with " + first[:60]
+        trip.tried = f"none of {sum(1 for _ in adapter.map.iter_rules())} rules matches; nearest: {near}"
+
+
+def _timed_before(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    def run() -> Any:
+        trip = CURRENT.get()
+        if trip is None:
+            return function()
+        span = trip.open("before", name)
+        seen = see_context(trip)
+        try:
+            answer = function()
+            judge_before(trip, span, seen, answer)
+            return answer
+        except BaseException as error:
+            span[EXTRA] = ("blocked", describe(error))
+            raise
+        finally:
+            trip.close(span)
+
+    return run
+
+
+def _timed_view(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    def run(**arguments: Any) -> Any:
+        trip = CURRENT.get()
+        if trip is None:
+            return function(**arguments)
+        trip.enter(t.VIEW)
+        span = trip.open("view", name)
+        try:
+            return function(**arguments)
+        except BaseException as error:
+            span[EXTRA] = ("raised", describe(error))
+            raise
+        finally:
+            trip.close(span)
+            trip.enter(t.AFTER)
+
+    return run
+
+
+def _timed_after(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    def run(response: Any) -> Any:
+        trip = CURRENT.get()
+        if trip is None:
+            return function(response)
+        trip.enter(t.AFTER)
+        span = trip.open("after", name)
+        earlier = trip.headers or see_response(trip, response)
+        try:
+            later = function(response)
+            judge_after(trip, span, earlier, later)
+            return later
+        except BaseException as error:
+            span[EXTRA] = ("blocked", describe(error))
+            raise
+        finally:
+            trip.close(span)
+
+    return run
+
+
+def _timed_other(kind: str) -> Callable[..., Any]:
+    """For teardown functions, error handlers and context processors: time, and what they raise."""
+
+    def wrap(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+        def run(*args: Any) -> Any:
+            trip = CURRENT.get()
+            if trip is None:
+                return function(*args)
+            if kind != "context":
+                trip.enter(t.AFTER)
+            span = trip.open(kind, name)
+            try:
+                return function(*args)
+            except BaseException as error:
+                span[EXTRA] = ("blocked", describe(error))
+                raise
+            finally:
+                trip.close(span)
+
+        return run
+
+    return wrap
+
+
+_WRAPPERS: dict[str, Callable[[Callable[..., Any], str], Callable[..., Any]]] = {
+    "before": _timed_before,
+    "view": _timed_view,
+    "after": _timed_after,
+    **{kind: _timed_other(kind) for kind in ("teardown", "error handler", "context")},
+}

@@ -1,0 +1,83 @@
+"""What a piece of middleware did, told by comparing before and after: passed, changed or blocked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from operator import is_
+from typing import Any
+
+from werkzeug.exceptions import HTTPException
+
+from app.trips.guard import guarded
+from app.trips.redact import hide_secrets
+from app.trips.trip import EXTRA, Span, Trip
+
+Verdict = tuple[str, str]
+PASSED: Verdict = ("passed", "")
+
+
+def describe(error: BaseException) -> str:
+    """An exception in one line: `403 Forbidden` or `ValueError: …`."""
+    if isinstance(error, HTTPException):
+        return hide_secrets(f"{error.code} {error.name}: {error.description or ''}".rstrip(": "))
+    status = getattr(error, "status", "")
+    return hide_secrets(f"{status} {type(error).__name__}: {error}".strip())
+
+
+def see_context(trip: Trip) -> tuple[dict[str, Any], bool]:
+    """What a before-request function may change: `g`, and whether the session is marked as changed."""
+    g = trip.g
+    return (g.copy() if g else {}), bool(trip.session is not None and trip.session.modified)
+
+
+@guarded
+def judge_before(trip: Trip, span: Span, seen: tuple[dict[str, Any], bool], answer: Any) -> None:
+    """Passed, changed (which names), or blocked, when it answered in the view's place."""
+    if answer is not None:
+        span[EXTRA] = ("blocked", f"answered {_status_of(answer)} itself")
+        return
+    earlier, was_modified = seen
+    g = trip.g or {}
+    if len(g) != len(earlier) or not all(map(is_, g.values(), earlier.values())):
+        names = sorted(k for k in g.keys() | earlier.keys() if g.get(k, g) is not earlier.get(k, g))
+        span[EXTRA] = ("changed", "set " + ", ".join("g." + name for name in names))
+    if trip.session is not None and trip.session.modified and not was_modified:
+        span[EXTRA] = ("changed", "changed the session")
+
+
+def _status_of(answer: Any) -> str:
+    if isinstance(answer, tuple) and len(answer) > 1 and isinstance(answer[1], int):
+        return str(answer[1])
+    return str(getattr(answer, "status_code", 200))
+
+
+def see_response(trip: Trip, response: Any) -> tuple[Any, ...]:
+    """Status, headers and body of a response; the look after one hook serves before the next."""
+    trip.headers = (response.status_code, list(response.headers), response.response)
+    return trip.headers
+
+
+@guarded
+def judge_after(trip: Trip, span: Span, earlier: tuple[Any, ...], response: Any) -> None:
+    """Passed, or what it changed on the response."""
+    later = see_response(trip, response)
+    changes = header_changes(earlier[1], later[1])
+    if later[0] != earlier[0]:
+        changes.append(f"status {earlier[0]} → {later[0]}")
+    if later[2] is not earlier[2]:
+        changes.append("replaced the body")
+    if changes:
+        span[EXTRA] = ("changed", "; ".join(changes))
+
+
+def header_changes(earlier: Iterable[tuple[str, str]], later: Iterable[tuple[str, str]]) -> list[str]:
+    """`added A, B`, `changed C`, `removed D`: names only, values may be secret."""
+    if earlier == later:
+        return []
+    old, new = dict(earlier), dict(later)
+    groups = {
+        "added": [k for k in new if k not in old],
+        "changed": [k for k in new if k in old and new[k] != old[k]],
+        "removed": [k for k in old if k not in new],
+    }
+    return [f"{word} {', '.join(names)}" for word, names in groups.items() if names]

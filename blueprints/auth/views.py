@@ -1,0 +1,161 @@
+"""The pages of signing in, of set-up and of one's own account."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from flask import flash, g, redirect, render_template, request, session, url_for
+from flask_login import login_user, logout_user
+from flask_wtf import FlaskForm
+
+from app import sessions, throttle
+from app.errors import Invalid, NotFound
+from app.permissions import public, signed_in
+from blueprints.auth import bp, services
+from blueprints.auth.forms import LoginForm, PasswordForm, ProfileForm, ResetForm, SetupForm
+
+
+@bp.route("/login", methods=["GET", "POST"])
+@public
+@throttle.limited("120/minute")
+def login() -> Any:
+    """Sign in, and go on to where one wanted to go."""
+    form = LoginForm(next=request.args.get("next", ""))
+    if g.actor is not None and request.method == "GET":
+        return redirect(safe_next(form.next.data))
+    if form.validate_on_submit():
+        try:
+            return _signed_in(form)
+        except Invalid as error:
+            throttle.failed(form.email.data, request.remote_addr or "", request.cookies.get(throttle.DEVICE_COOKIE))
+            _show(form, error)
+    status = 422 if form.errors else 200
+    return render_template("auth/login.html", form=form, waiting=not services.has_admin()), status
+
+
+def _signed_in(form: LoginForm) -> Any:
+    actor = services.sign_in(form.email.data, form.password.data, request.headers.get("User-Agent", ""), request.remote_addr or "")
+    session.clear()  # nothing of the stranger's session goes on
+    session.permanent = True
+    login_user(actor)
+    response = redirect(safe_next(form.next.data), 303)
+    response.set_cookie(
+        throttle.DEVICE_COOKIE, throttle.device_cookie(actor.email), max_age=throttle.DEVICE_DAYS * 86_400,
+        httponly=True, samesite="Lax", secure=request.is_secure,
+    )  # fmt: skip
+    return response
+
+
+@bp.post("/logout")
+@public
+def logout() -> Any:
+    """End this session, on the server too."""
+    if g.actor is not None:
+        sessions.end(g.actor.id, g.actor.session_id)
+    logout_user()
+    session.clear()
+    flash("You are signed out", "ok")
+    return redirect(url_for("auth.login"), 303)
+
+
+@bp.route("/setup", methods=["GET", "POST"])
+@public
+@throttle.limited("60/minute")
+def setup() -> Any:
+    """Make the first administrator, with the link that the start of the server printed."""
+    form = SetupForm(token=request.args.get("token", ""))
+    if services.has_admin() or not services.link_is_open("setup", form.token.data or ""):
+        raise NotFound("This link has been used, or its time is over. Starting the server again prints a new one.")
+    if form.validate_on_submit():
+        try:
+            services.set_up(form.token.data, form.name.data, form.email.data, form.password.data)
+            return _signed_in(LoginForm(email=form.email.data, password=form.password.data, next=""))
+        except Invalid as error:
+            _show(form, error)
+    return render_template("auth/setup.html", form=form), 422 if form.errors else 200
+
+
+@bp.route("/reset/<token>", methods=["GET", "POST"])
+@public
+@throttle.limited("60/minute")
+def reset(token: str) -> Any:
+    """Choose a password, with a link that an administrator has given."""
+    if not services.link_is_open("reset", token):
+        raise NotFound("This link has been used, or its time is over. An administrator can give you a new one.")
+    form = ResetForm()
+    if form.validate_on_submit():
+        try:
+            services.reset_password(token, form.password.data)
+            flash("Password set. Sign in with it now", "ok")
+            return redirect(url_for("auth.login"), 303)
+        except Invalid as error:
+            _show(form, error)
+    return render_template("auth/reset.html", form=form), 422 if form.errors else 200
+
+
+@bp.route("/account", methods=["GET", "POST"])
+@signed_in
+def account() -> Any:
+    """One's own name and look."""
+    form = ProfileForm(obj=g.actor)
+    if form.validate_on_submit():
+        services.update_profile(g.actor, form.name.data, form.theme.data, form.density.data)
+        flash("Account saved", "ok")
+        return redirect(url_for("auth.account"), 303)
+    return _account(profile=form)
+
+
+@bp.post("/account/password")
+@signed_in
+def password() -> Any:
+    """Choose another password; every session ends, so one signs in again with it."""
+    form = PasswordForm()
+    if form.validate_on_submit():
+        try:
+            services.change_password(g.actor, form.current.data, form.password.data)
+            flash("Password changed. Sign in with the new one", "ok")
+            return redirect(url_for("auth.login"), 303)
+        except Invalid as error:
+            _show(form, error)
+    return _account(password=form)
+
+
+def _account(profile: FlaskForm | None = None, password: FlaskForm | None = None) -> Any:
+    forms = {"profile": profile or ProfileForm(None, obj=g.actor), "password": password or PasswordForm(None)}
+    status = 422 if any(form.errors for form in forms.values()) else 200
+    return render_template("auth/account.html", **forms), status
+
+
+@bp.get("/sessions")
+@signed_in
+def sessions_list() -> Any:
+    """Where one is signed in."""
+    return render_template("auth/sessions.html", sessions=sessions.of_person(g.actor.id))
+
+
+@bp.post("/sessions/end")
+@signed_in
+def end_session() -> Any:
+    """End one of one's own sessions, or all others at once."""
+    wanted = request.form.get("id", type=int)
+    ids = [wanted] if wanted else [s.id for s in sessions.of_person(g.actor.id) if s.id != g.actor.session_id]
+    ended = sum(sessions.end(g.actor.id, one) for one in ids)
+    flash(f"{ended} session{'' if ended == 1 else 's'} ended", "ok")
+    return redirect(url_for("auth.sessions_list"), 303)
+
+
+def _show(form: FlaskForm, error: Invalid) -> None:
+    for name, message in error.errors:
+        form[name].errors = [*form[name].errors, message]
+
+
+def safe_next(target: str | None) -> str:
+    """Where to go on: a path of this app, taken apart and built anew, else home."""
+    target = (target or "").strip()
+    parts = urlsplit(target) if not re.search(r"[\\\x00-\x20\x7f]", target) else None
+    if parts is None or parts.scheme or parts.netloc or not re.match(r"/(?!/)", parts.path):
+        return url_for("home.index")
+    query = "?" + quote(parts.query, safe="=&%+,;:@/?!*'()$-._~") if parts.query else ""
+    return quote(parts.path, safe="/%:@!$&'()*+,;=-._~") + query

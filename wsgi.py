@@ -1,0 +1,15 @@
+"""The WSGI entry point: any WSGI server imports `app` from here.
+
+    python wsgi.py         serves with Waitress, in an environment that is ready
+    flask run --debug      Flask's own development server
+    gunicorn wsgi:app      any other WSGI server
+"""
+
+from app import create_app
+
+app = create_app()
+
+if __name__ == "__main__":
+    from app.serve import serve
+
+    serve(app)
