@@ -236,7 +236,7 @@ def take(guard: "IO[str]") -> bool:
 
             fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        if not WINDOWS and not isinstance(error, BlockingIOError):
+        if sys.platform != "win32" and not isinstance(error, BlockingIOError):
             raise  # a file system without locks
         return False
     return True

@@ -1,8 +1,8 @@
 """The WSGI entry point: any WSGI server imports `app` from here.
 
-    python wsgi.py         serves with Waitress, in an environment that is ready
-    flask run --debug      Flask's own development server
-    gunicorn wsgi:app      any other WSGI server
+python wsgi.py         serves with Waitress, in an environment that is ready
+flask run --debug      Flask's own development server
+gunicorn wsgi:app      any other WSGI server
 """
 
 from app import create_app

@@ -18,7 +18,9 @@ def init_app(app: Flask) -> None:
 
 @click.command()
 @click.option("--host", help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one."
+)
 @click.option("--threads", type=click.IntRange(1, 256), help="Requests worked on at the same time.")
 @with_appcontext
 def serve(host: str | None, port: int | None, threads: int | None) -> None:
@@ -36,7 +38,12 @@ def upgrade(check: bool) -> None:
     try:
         if check:
             state = database.state()
-            click.echo({"ready": "The database is up to date.", "old": "The database needs an upgrade: flask upgrade"}.get(state, "The database was made by a later version."))
+            click.echo(
+                {
+                    "ready": "The database is up to date.",
+                    "old": "The database needs an upgrade: flask upgrade",
+                }.get(state, "The database was made by a later version.")
+            )
             raise SystemExit(0 if state == "ready" else 1)
         click.echo(database.upgrade(current_app))
     except database.SchemaError as error:

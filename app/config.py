@@ -100,25 +100,83 @@ def _url(*schemes: str) -> Callable[[str], str]:
 
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("INSTANCE", str, str(CHECKOUT / "instance"), "Folder of everything this installation owns: database, key, trips. Made at the first start."),
-    Setting("DATABASE_URL", _url("sqlite", "postgresql"), "", "Database, as sqlite:///… or postgresql://…; by default roundtrip.sqlite in the instance folder."),
-    Setting("REDIS_URL", _url("redis", "rediss"), "", "Redis for limits that several processes share; without it each process counts alone."),
-    Setting("HOST", str, "127.0.0.1", "Address to listen on. 0.0.0.0 opens the app to the network."),
+    Setting(
+        "INSTANCE",
+        str,
+        str(CHECKOUT / "instance"),
+        "Folder of everything this installation owns: database, key, trips. Made at the first start.",
+    ),
+    Setting(
+        "DATABASE_URL",
+        _url("sqlite", "postgresql"),
+        "",
+        "Database, as sqlite:///… or postgresql://…; by default roundtrip.sqlite in the instance folder.",
+    ),
+    Setting(
+        "REDIS_URL",
+        _url("redis", "rediss"),
+        "",
+        "Redis for limits that several processes share; without it each process counts alone.",
+    ),
+    Setting(
+        "HOST", str, "127.0.0.1", "Address to listen on. 0.0.0.0 opens the app to the network."
+    ),
     Setting("PORT", _whole(0, 65535), 8000, "Port to listen on; 0 takes a free one."),
-    Setting("THREADS", _whole(1, 256), 4, "Requests worked on at the same time; more wait in the queue."),
-    Setting("PUBLIC_URL", _url("http", "https"), "", "Address people type, used in links that leave the app, such as the set-up link."),
-    Setting("TRUSTED_HOSTS", _words, (), "Host names this app answers to, parted by spaces; a leading dot takes subdomains. Empty: every host."),
-    Setting("PROXIES", _whole(0, 10), 0, "Number of trusted proxies in front, whose X-Forwarded headers count."),
-    Setting("SECRET_KEY", str, "", "Key that signs cookies; by default made at the first start into the instance folder."),
-    Setting("SECRET_KEY_FALLBACKS", _words, (), "Earlier keys whose cookies still count, while a key is being changed."),
-    Setting("MAX_UPLOAD_MB", _whole(1, 10_000), 100, "Largest request body in MB; a larger one is answered with 413."),
+    Setting(
+        "THREADS", _whole(1, 256), 4, "Requests worked on at the same time; more wait in the queue."
+    ),
+    Setting(
+        "PUBLIC_URL",
+        _url("http", "https"),
+        "",
+        "Address people type, used in links that leave the app, such as the set-up link.",
+    ),
+    Setting(
+        "TRUSTED_HOSTS",
+        _words,
+        (),
+        "Host names this app answers to, parted by spaces; a leading dot takes subdomains. Empty: every host.",
+    ),
+    Setting(
+        "PROXIES",
+        _whole(0, 10),
+        0,
+        "Number of trusted proxies in front, whose X-Forwarded headers count.",
+    ),
+    Setting(
+        "SECRET_KEY",
+        str,
+        "",
+        "Key that signs cookies; by default made at the first start into the instance folder.",
+    ),
+    Setting(
+        "SECRET_KEY_FALLBACKS",
+        _words,
+        (),
+        "Earlier keys whose cookies still count, while a key is being changed.",
+    ),
+    Setting(
+        "MAX_UPLOAD_MB",
+        _whole(1, 10_000),
+        100,
+        "Largest request body in MB; a larger one is answered with 413.",
+    ),
     Setting("TIMEZONE", _zone, "UTC", "Time zone of the workspace, in which days begin and end."),
     Setting("TRIPS", _one_of("on", "off"), "on", "Record the trip of each request."),
-    Setting("SIGNIN_RATE", _rate, "10/5 minutes", "Failed sign-ins allowed per account and per address; off switches the throttle off."),
+    Setting(
+        "SIGNIN_RATE",
+        _rate,
+        "10/5 minutes",
+        "Failed sign-ins allowed per account and per address; off switches the throttle off.",
+    ),
     Setting("LOG_FORMAT", _one_of("text", "json"), "text", "Form of the one log line a request."),
-    Setting("SAFE_MODE", _switch, False, "Skip drop-in blueprints, to start in spite of a broken one."),
-    Setting("PLUGIN_DIRS", _folders, (), "Further folders of drop-in blueprints, parted as in PATH."),
-)  # fmt: skip
+    Setting(
+        "SAFE_MODE", _switch, False, "Skip drop-in blueprints, to start in spite of a broken one."
+    ),
+    Setting(
+        "PLUGIN_DIRS", _folders, (), "Further folders of drop-in blueprints, parted as in PATH."
+    ),
+)
 
 
 def load(app: Flask, overrides: Mapping[str, Any]) -> None:
@@ -175,7 +233,9 @@ def _refuse_unknown(overrides: Mapping[str, Any], in_file: Mapping[str, Any]) ->
 
 
 def _for_flask(config: Mapping[str, Any], instance: Path) -> dict[str, Any]:
-    database = config[PREFIX + "DATABASE_URL"] or f"sqlite:///{(instance / 'roundtrip.sqlite').as_posix()}"
+    database = (
+        config[PREFIX + "DATABASE_URL"] or f"sqlite:///{(instance / 'roundtrip.sqlite').as_posix()}"
+    )
     https = config[PREFIX + "PUBLIC_URL"].startswith("https://")
     return {
         "SECRET_KEY": config[PREFIX + "SECRET_KEY"] or _own_key(instance / "secret_key"),

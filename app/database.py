@@ -56,7 +56,7 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 
 
 @contextmanager
-def writing() -> Iterator[so.scoped_session[so.Session]]:
+def writing() -> Iterator[so.scoped_session[Any]]:
     """One writing transaction of a service: everything in the block is committed together, or nothing.
 
     What the request had read before is forgotten, so that the block decides on what it reads itself.
@@ -112,9 +112,8 @@ def upgrade(app: Flask) -> str:
     done = "The database is up to date."
     match state():
         case "newer":
-            raise SchemaError(
-                f"The database was made by a later version (revision {revision()}). Start that version, or restore a backup."
-            )
+            later = f"The database was made by a later version (revision {revision()})."
+            raise SchemaError(f"{later} Start that version, or restore a backup.")
         case "old":
             copy = _copy_first(app)
             _run_revisions(MIGRATIONS / "versions", "alembic_version")
@@ -145,7 +144,9 @@ def _run_revisions(versions: Path, version_table: str) -> None:
     config.set_main_option("path_separator", "newline")
     config.set_main_option("version_locations", str(versions).replace("%", "%%"))
     with db.engine.connect() as connection:
-        if connection.dialect.name == "sqlite":  # batch changes rebuild tables; children must not notice
+        if (
+            connection.dialect.name == "sqlite"
+        ):  # batch changes rebuild tables; children must not notice
             connection.connection.dbapi_connection.execute("PRAGMA foreign_keys = OFF")  # type: ignore[union-attr]
         try:
             with connection.begin():

@@ -15,6 +15,8 @@ from flask import Flask, Response, current_app, g, redirect, render_template, re
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.http import HTTP_STATUS_CODES
 
+from app.headers import make_safe
+
 log = logging.getLogger("roundtrip.errors")
 
 
@@ -147,33 +149,50 @@ def database_error(error: sqlalchemy.exc.OperationalError) -> Any:
 
 def stale_error(_error: Exception) -> Any:
     """A record was saved by somebody else between reading and writing it."""
-    return answer(409, Conflict.title, "This record was changed by somebody else in between. Nothing was overwritten; look at it again.")
+    return answer(
+        409,
+        Conflict.title,
+        "This record was changed by somebody else in between. Nothing was overwritten; look at it again.",
+    )
 
 
 def wants_json() -> bool:
     """True for programs: they accept JSON and not HTML, or ask at a JSON address."""
     if request.path.startswith("/api/") or request.path.endswith(".json"):
         return True
-    best = request.accept_mimetypes.best_match(["text/html", "application/json", "application/problem+json"])
+    best = request.accept_mimetypes.best_match(
+        ["text/html", "application/json", "application/problem+json"]
+    )
     return best is not None and best != "text/html"
 
 
-def answer(status: int, title: str, detail: str, headers: dict[str, str] | None = None, errors: Any = None) -> Response:
+def answer(
+    status: int, title: str, detail: str, headers: dict[str, str] | None = None, errors: Any = None
+) -> Response:
     """The error as the asker can read it. Never fails, whatever state the request is in."""
     if wants_json():
         response = _problem(status, title, detail, errors)
     else:
         response = _page(status, title, detail)
     response.headers.update(headers or {})
-    return response
+    response.headers["Cache-Control"] = "no-store"
+    return make_safe(response)  # here too: the hooks that do this may be what failed
 
 
 def _problem(status: int, title: str, detail: str, errors: Any) -> Response:
     """RFC 9457."""
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "trip": g.get("trip_id")}
+    body = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "trip": g.get("trip_id"),
+    }
     if errors:
         body["errors"] = errors
-    return Response(json.dumps(body, ensure_ascii=False), status, mimetype="application/problem+json")
+    return Response(
+        json.dumps(body, ensure_ascii=False), status, mimetype="application/problem+json"
+    )
 
 
 def _page(status: int, title: str, detail: str) -> Response:

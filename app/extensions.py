@@ -59,12 +59,16 @@ class Base(so.DeclarativeBase):
     StaleDataError. A model of a blueprint is stored as `<module>__<class>`, in lower case.
     """
 
-    registry = so.registry(metadata=sa.MetaData(naming_convention=NAMES), type_annotation_map={datetime: UTCDateTime})
+    registry = so.registry(
+        metadata=sa.MetaData(naming_convention=NAMES), type_annotation_map={datetime: UTCDateTime}
+    )
 
     id: so.Mapped[int] = so.mapped_column(primary_key=True, sort_order=-4)
     version: so.Mapped[int] = so.mapped_column(default=1, sort_order=90)
     created_at: so.Mapped[datetime] = so.mapped_column(default=utcnow, sort_order=91)
-    updated_at: so.Mapped[datetime] = so.mapped_column(default=utcnow, onupdate=utcnow, sort_order=92)
+    updated_at: so.Mapped[datetime] = so.mapped_column(
+        default=utcnow, onupdate=utcnow, sort_order=92
+    )
 
     @so.declared_attr.directive
     def __tablename__(cls) -> str:
@@ -80,7 +84,9 @@ class Base(so.DeclarativeBase):
         return sa.Table(*args, sqlite_autoincrement=True, **options)
 
 
-db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False}, disable_autonaming=True)
+db = SQLAlchemy(
+    model_class=Base, session_options={"expire_on_commit": False}, disable_autonaming=True
+)
 login = LoginManager()
 csrf = CSRFProtect()
 compress = Compress()

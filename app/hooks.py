@@ -25,6 +25,7 @@ from werkzeug.sansio.utils import host_is_trusted
 from app import permissions, throttle, trips
 from app.errors import Forbidden, SignInNeeded
 from app.extensions import compress, csrf, login
+from app.headers import make_safe
 from app.sessions import actor_of
 from app.trips.redact import safe_path
 
@@ -66,7 +67,9 @@ def size_limit() -> None:
     """Blocks a body over the limit before anything reads it. (Behind Waitress it was refused even earlier.)"""
     limit = current_app.config["MAX_CONTENT_LENGTH"]
     if (request.content_length or 0) > limit:
-        raise RequestEntityTooLarge(f"What you sent is larger than the {limit // 1_000_000:,} MB this app accepts.")
+        raise RequestEntityTooLarge(
+            f"What you sent is larger than the {limit // 1_000_000:,} MB this app accepts."
+        )
 
 
 def person() -> None:
@@ -80,13 +83,21 @@ def person() -> None:
 def sign_in_throttle() -> None:
     """Blocks guessing at passwords: after too many failures an account or address has to wait."""
     if request.method == "POST" and request.endpoint in throttle.GUARDED:
-        throttle.check(request.form.get("email", ""), request.remote_addr or "", request.cookies.get(throttle.DEVICE_COOKIE))
+        throttle.check(
+            request.form.get("email", ""),
+            request.remote_addr or "",
+            request.cookies.get(throttle.DEVICE_COOKIE),
+        )
 
 
 def rate_limit() -> None:
     """Blocks an address that sends more often than the route allows."""
     if request.method == "POST" and request.endpoint:
-        throttle.check_route(current_app.view_functions[request.endpoint], request.endpoint, request.remote_addr or "")
+        throttle.check_route(
+            current_app.view_functions[request.endpoint],
+            request.endpoint,
+            request.remote_addr or "",
+        )
 
 
 def csrf_token() -> None:
@@ -108,14 +119,25 @@ def default_deny() -> None:
         return  # nothing matched: Flask answers 404 or 405 itself
     right = permissions.right_of(current_app.view_functions[request.endpoint])
     if right is None:
-        current_app.logger.error("the route %s declares no right, so nobody may use it", request.endpoint)
+        current_app.logger.error(
+            "the route %s declares no right, so nobody may use it", request.endpoint
+        )
         raise Forbidden("This page has not been opened to anybody yet.")
     if g.actor is None and right[0] != permissions.PUBLIC:
         raise SignInNeeded("This needs somebody who has signed in.")
     permissions.require(g.actor, *right)
 
 
-BEFORE = (trip, trusted_host, size_limit, person, sign_in_throttle, rate_limit, csrf_token, default_deny)
+BEFORE = (
+    trip,
+    trusted_host,
+    size_limit,
+    person,
+    sign_in_throttle,
+    rate_limit,
+    csrf_token,
+    default_deny,
+)
 
 
 # After the view --------------------------------------------------------------------------------
@@ -145,25 +167,9 @@ def compression(response: Response) -> Response:
     return compress.after_request(response)
 
 
-SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-
-
 def security_headers(response: Response) -> Response:
     """Tells the browser to run nothing but our own files, and to let nobody frame or sniff the page."""
-    for name, value in SECURITY_HEADERS.items():
-        response.headers.setdefault(name, value)
-    if request.is_secure:
-        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-    return response
+    return make_safe(response)
 
 
 def trip_number(response: Response) -> Response:
@@ -184,7 +190,11 @@ def request_line(response: Response) -> Response:
         "ms": round((time.perf_counter() - g.get("began", time.perf_counter())) * 1000, 1),
     }
     if request_log.isEnabledFor(logging.INFO):
-        request_log.info(_as_text(line) if current_app.config["ROUNDTRIP_LOG_FORMAT"] == "text" else json.dumps(line))
+        request_log.info(
+            _as_text(line)
+            if current_app.config["ROUNDTRIP_LOG_FORMAT"] == "text"
+            else json.dumps(line)
+        )
     return response
 
 
@@ -200,6 +210,7 @@ def _is_static() -> bool:
 
 
 def _as_text(line: dict[str, Any]) -> str:
-    return " ".join(f"{key}={json.dumps(value) if isinstance(value, str) and not value.isalnum() else value}" for key, value in line.items())
-
-
+    return " ".join(
+        f"{key}={json.dumps(value) if isinstance(value, str) and not value.isalnum() else value}"
+        for key, value in line.items()
+    )

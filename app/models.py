@@ -10,7 +10,7 @@ import sqlalchemy.orm as so
 from app.extensions import db
 
 
-class Person(db.Model):  # type: ignore[name-defined,misc]
+class Person(db.Model):
     """Somebody who signs in. `password_hash` is empty until a password is chosen by a link."""
 
     __tablename__ = "person"
@@ -25,26 +25,30 @@ class Person(db.Model):  # type: ignore[name-defined,misc]
     last_seen_at: so.Mapped[datetime | None]
 
 
-class Session(db.Model):  # type: ignore[name-defined,misc]
+class Session(db.Model):
     """One sign-in on one device. The cookie holds a token, this row only its SHA-256."""
 
     __tablename__ = "session"
 
     token_hash: so.Mapped[str] = so.mapped_column(sa.String(64), unique=True)
-    person_id: so.Mapped[int] = so.mapped_column(sa.ForeignKey("person.id", ondelete="CASCADE"), index=True)
+    person_id: so.Mapped[int] = so.mapped_column(
+        sa.ForeignKey("person.id", ondelete="CASCADE"), index=True
+    )
     device: so.Mapped[str] = so.mapped_column(sa.String(200), default="")
     address: so.Mapped[str] = so.mapped_column(sa.String(60), default="")
     last_seen_at: so.Mapped[datetime]
     expires_at: so.Mapped[datetime]
 
 
-class Link(db.Model):  # type: ignore[name-defined,misc]
+class Link(db.Model):
     """A one-use link: `setup` makes the first administrator, `reset` sets a person's password."""
 
     __tablename__ = "link"
 
     purpose: so.Mapped[str] = so.mapped_column(sa.String(20))
     token_hash: so.Mapped[str] = so.mapped_column(sa.String(64), unique=True)
-    person_id: so.Mapped[int | None] = so.mapped_column(sa.ForeignKey("person.id", ondelete="CASCADE"), index=True)
+    person_id: so.Mapped[int | None] = so.mapped_column(
+        sa.ForeignKey("person.id", ondelete="CASCADE"), index=True
+    )
     expires_at: so.Mapped[datetime]
     used_at: so.Mapped[datetime | None]

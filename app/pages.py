@@ -39,7 +39,12 @@ def init_app(app: Flask) -> None:
 def frame() -> dict[str, Any]:
     """Who is signed in, where they may go, and the trip so far, for the frame of each page."""
     actor = g.get("actor")
-    return {"workspace": "Roundtrip", "person": actor, "nav": _nav(actor), "foot_trip": _foot(actor)}
+    return {
+        "workspace": "Roundtrip",
+        "person": actor,
+        "nav": _nav(actor),
+        "foot_trip": _foot(actor),
+    }
 
 
 def _nav(actor: permissions.Actor | None) -> list[dict[str, Any]]:
@@ -47,7 +52,12 @@ def _nav(actor: permissions.Actor | None) -> list[dict[str, Any]]:
     for nav in current_app.extensions["nav"]:
         if permissions.may(actor, nav.right):
             here = (request.endpoint or "").partition(".")[0] == nav.endpoint.partition(".")[0]
-            link = {"label": nav.label, "url": url_for(nav.endpoint), "current": here, "count": None}
+            link = {
+                "label": nav.label,
+                "url": url_for(nav.endpoint),
+                "current": here,
+                "count": None,
+            }
             groups.setdefault(nav.group, []).append(link)
     return [{"title": title, "links": links} for title, links in groups.items() if links]
 
@@ -57,7 +67,12 @@ def _foot(actor: permissions.Actor | None) -> dict[str, Any] | None:
     if trip is None or actor is None or "trips" not in current_app.blueprints:
         return None
     ms = (perf_counter_ns() - trip.t0) / 1e6
-    return {"url": url_for("trips.show", trip_id=trip.id), "label": trip.label, "ms": ms, "queries": trip.n_queries}
+    return {
+        "url": url_for("trips.show", trip_id=trip.id),
+        "label": trip.label,
+        "ms": ms,
+        "queries": trip.n_queries,
+    }
 
 
 def flash_undo(text: str, undo_url: str) -> None:
@@ -68,7 +83,11 @@ def flash_undo(text: str, undo_url: str) -> None:
 def _version_static(endpoint: str, values: dict[str, Any]) -> None:
     """Static files get a part of their hash into the address, so that browsers may keep them for ever."""
     if endpoint.endswith("static") and "filename" in values and "v" not in values:
-        folder = current_app.static_folder if endpoint == "static" else current_app.blueprints[endpoint[:-7]].static_folder
+        folder = (
+            current_app.static_folder
+            if endpoint == "static"
+            else current_app.blueprints[endpoint[:-7]].static_folder
+        )
         values["v"] = _hash(str(Path(str(folder)) / values["filename"]), current_app.debug)
 
 
@@ -116,4 +135,10 @@ def milliseconds(us: int | None) -> str:
     """Microseconds as `48.6` milliseconds; a dash where nothing was measured."""
     if us is None:
         return "–"
-    return f"{us / 1000:,.0f}" if us >= 100_000 else f"{us / 1000:.1f}" if us >= 1_000 else f"{us / 1000:.2f}"
+    return (
+        f"{us / 1000:,.0f}"
+        if us >= 100_000
+        else f"{us / 1000:.1f}"
+        if us >= 1_000
+        else f"{us / 1000:.2f}"
+    )

@@ -24,7 +24,7 @@ WORKSPACE_RIGHTS = {"design", "people", "trips", "settings"}
 
 
 @dataclass(frozen=True)
-class Actor(UserMixin):  # type: ignore[misc]
+class Actor(UserMixin):
     """Who is asking: a person in a session, or a command run for one (`session_id` None)."""
 
     id: int
@@ -57,9 +57,14 @@ def may(actor: Actor | None, action: str, subject: str = "") -> bool:
 def require(actor: Actor | None, action: str, subject: str = "") -> None:
     """Raise Forbidden, in words that name the right and who can give it, unless `may`."""
     allowed = may(actor, action, subject)
-    trips.event("permission", f"{action} {subject}: {'allowed' if allowed else 'refused'}".replace(" :", ":"))
+    trips.event(
+        "permission",
+        f"{action} {subject}: {'allowed' if allowed else 'refused'}".replace(" :", ":"),
+    )
     if not allowed:
-        raise Forbidden(f"This needs the right “{action}”. An administrator of this workspace can give it to you.")
+        raise Forbidden(
+            f"This needs the right “{action}”. An administrator of this workspace can give it to you."
+        )
 
 
 def requires(action: str, subject: str = "") -> Callable[[View], View]:

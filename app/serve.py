@@ -13,10 +13,14 @@ from flask import Flask
 from app import database
 from app.trips.server import create_server
 
-SELECT_LIMIT = 500  # where there is no poll(), as on Windows, select() takes no more than 512 sockets
+SELECT_LIMIT = (
+    500  # where there is no poll(), as on Windows, select() takes no more than 512 sockets
+)
 
 
-def serve(app: Flask, host: str | None = None, port: int | None = None, threads: int | None = None) -> None:
+def serve(
+    app: Flask, host: str | None = None, port: int | None = None, threads: int | None = None
+) -> None:
     """Upgrade the database, then serve until Ctrl-C or SIGTERM. Ends the process with one line if it cannot."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     host = host or app.config["ROUNDTRIP_HOST"]
@@ -25,8 +29,10 @@ def serve(app: Flask, host: str | None = None, port: int | None = None, threads:
     try:
         server = create_server(app, **_options(app, host, port, threads))
     except OSError as error:
-        taken = f"Port {port} on {host} cannot be used: {error.strerror or error}. Try another one: python run.py --port {(port or 8000) + 1}"
-        raise SystemExit(taken) from None
+        why = f"Port {port} on {host} cannot be used: {error.strerror or error}."
+        raise SystemExit(
+            f"{why} Try another one: python run.py --port {(port or 8000) + 1}"
+        ) from None
     _announce(app, _address(app, server, host))
     signal.signal(signal.SIGTERM, _stop)
     server.run()  # returns after Ctrl-C or SIGTERM, when what was being answered is answered

@@ -24,10 +24,21 @@ SEEN_EVERY = timedelta(minutes=5)
 
 _FIND = (
     sa.select(
-        Session.id, Session.last_seen_at, Person.id, Person.name, Person.email, Person.admin, Person.theme, Person.density
+        Session.id,
+        Session.last_seen_at,
+        Person.id,
+        Person.name,
+        Person.email,
+        Person.admin,
+        Person.theme,
+        Person.density,
     )
     .join(Person, Person.id == Session.person_id)
-    .where(Session.token_hash == sa.bindparam("hash"), Session.expires_at > sa.bindparam("now"), Person.active)
+    .where(
+        Session.token_hash == sa.bindparam("hash"),
+        Session.expires_at > sa.bindparam("now"),
+        Person.active,
+    )
 )
 
 
@@ -52,10 +63,16 @@ def _note_seen(session_id: int, person_id: int) -> None:
     """A convenience, so a busy or full disk must not refuse the request for it."""
     try:
         with writing_connection() as connection:
-            connection.execute(sa.update(Session).where(Session.id == session_id).values(last_seen_at=utcnow()))
-            connection.execute(sa.update(Person).where(Person.id == person_id).values(last_seen_at=utcnow()))
+            connection.execute(
+                sa.update(Session).where(Session.id == session_id).values(last_seen_at=utcnow())
+            )
+            connection.execute(
+                sa.update(Person).where(Person.id == person_id).values(last_seen_at=utcnow())
+            )
     except sqlalchemy.exc.OperationalError as error:
-        logging.getLogger("roundtrip").warning("the time of the last visit was not noted: %s", error.orig)
+        logging.getLogger("roundtrip").warning(
+            "the time of the last visit was not noted: %s", error.orig
+        )
 
 
 def begin(person_id: int, device: str, address: str) -> str:
@@ -76,7 +93,11 @@ def begin(person_id: int, device: str, address: str) -> str:
 
 def of_person(person_id: int) -> list[Session]:
     """The sessions of a person, the most recently used first."""
-    query = sa.select(Session).where(Session.person_id == person_id).order_by(Session.last_seen_at.desc())
+    query = (
+        sa.select(Session)
+        .where(Session.person_id == person_id)
+        .order_by(Session.last_seen_at.desc())
+    )
     return list(db.session.scalars(query))
 
 

@@ -1,14 +1,13 @@
 """Limits: how often an address may use a route, and how often one may guess at a password.
 
-Failures to sign in are counted per account and per address, and then one has to wait. A device that has signed in to the account before is counted apart, by a signed cookie, so that
-nobody can lock an owner out by failing in their name. Counts live in the limiter's storage: in
-memory for one process, in Redis for several.
+Failures to sign in are counted per account and per address, and then one has to wait. A device that
+has signed in to the account before is counted apart, by a signed cookie, so that nobody can lock an
+owner out by failing in their name. Counts live in memory for one process, in Redis for several.
 """
 
 from __future__ import annotations
 
 import time
-
 from collections.abc import Callable
 from typing import Any, TypeVar
 

@@ -43,7 +43,9 @@ def _register(app: Flask, name: str) -> None:
         if app.testing or app.debug or name in BUILT_IN:
             raise
         app.extensions["broken"][name] = traceback.format_exc()
-        app.logger.error("the blueprint %s is broken and was skipped:\n%s", name, traceback.format_exc())
+        app.logger.error(
+            "the blueprint %s is broken and was skipped:\n%s", name, traceback.format_exc()
+        )
 
 
 def _folder(module: ModuleType) -> Path | None:

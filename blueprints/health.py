@@ -28,4 +28,8 @@ def ready() -> Any:
     except database.SchemaError:
         return {"status": "not ready", "database": "cannot be read", "schema": "unknown"}, 503
     ok = schema == "ready"
-    return {"status": "ready" if ok else "not ready", "database": "ok", "schema": schema}, 200 if ok else 503
+    return {
+        "status": "ready" if ok else "not ready",
+        "database": "ok",
+        "schema": schema,
+    }, 200 if ok else 503

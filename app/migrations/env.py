@@ -19,7 +19,11 @@ def _is_ours(thing: Any, name: str | None, kind: str, reflected: bool, other: An
     """The core's history keeps to the core's tables, a blueprint's to its own."""
     table = name if kind == "table" else thing.table.name
     prefix = version_table.removeprefix("alembic_version").removeprefix("_")
-    return (table or "").startswith(f"{prefix}__") if prefix else "__" not in (table or "") and table in db.metadata.tables
+    return (
+        (table or "").startswith(f"{prefix}__")
+        if prefix
+        else "__" not in (table or "") and table in db.metadata.tables
+    )
 
 
 def _run(connection: Any) -> None:

@@ -22,10 +22,12 @@ from app.trips.trip import EXTRA, NAME, Span, now
 def timed_cursor(base: type) -> type:
     """A subclass of a DB-API cursor class that records what it does."""
 
-    class TimedCursor(base):  # type: ignore[misc]
+    class TimedCursor(base):
         _span: Span | None = None
 
-        def _run(self, method: Callable[..., Any], statement: Any, *args: Any, **options: Any) -> Any:
+        def _run(
+            self, method: Callable[..., Any], statement: Any, *args: Any, **options: Any
+        ) -> Any:
             trip = CURRENT.get()
             if trip is None:
                 return method(statement, *args, **options)
@@ -115,14 +117,18 @@ def _psycopg_connection() -> type:
     import psycopg
     from psycopg.pq import TransactionStatus
 
-    class PsycopgConnection(_TimedEnd, psycopg.Connection):  # type: ignore[type-arg]
+    class PsycopgConnection(_TimedEnd, psycopg.Connection):
         """A psycopg connection with a clock in it."""
 
         def commit(self) -> None:
-            self._end("COMMIT", super().commit, self.info.transaction_status != TransactionStatus.IDLE)
+            self._end(
+                "COMMIT", super().commit, self.info.transaction_status != TransactionStatus.IDLE
+            )
 
         def rollback(self) -> None:
-            self._end("ROLLBACK", super().rollback, self.info.transaction_status != TransactionStatus.IDLE)
+            self._end(
+                "ROLLBACK", super().rollback, self.info.transaction_status != TransactionStatus.IDLE
+            )
 
     return PsycopgConnection
 
@@ -151,7 +157,7 @@ def _note_lazy_load(state: so.ORMExecuteState) -> None:
     trip = CURRENT.get()
     if trip is None or not state.is_relationship_load or state.lazy_loaded_from is None:
         return
-    path = state.loader_strategy_path
+    path: Any = state.loader_strategy_path
     relation = f"{path[0].class_.__name__}.{path[-1].key}" if path else "?"
     where = trip.top[NAME] if trip.top is not None else trip.method
     trip.lazy = trip.lazy or {}

@@ -39,4 +39,6 @@ def _say(name: str, error: Exception, failures: int) -> None:
     text = f"{type(error).__name__}: {error}"
     if failures >= FAILURES_ALLOWED:
         switched_off[name] = text
-    logging.getLogger("roundtrip.trips").warning("recording: %s failed (%s of 3): %s", name, failures, text)
+    logging.getLogger("roundtrip.trips").warning(
+        "recording: %s failed (%s of 3): %s", name, failures, text
+    )

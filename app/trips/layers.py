@@ -39,7 +39,11 @@ class Layer:
             _leave(trip, span, ("blocked", describe(error)))
             raise
         lazy = inspect.isgenerator(answer)
-        _leave(trip, span, ("passed", "runs while the body is read") if lazy else ("blocked", "answered itself"))
+        _leave(
+            trip,
+            span,
+            ("passed", "runs while the body is read") if lazy else ("blocked", "answered itself"),
+        )
         return answer
 
 

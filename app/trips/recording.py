@@ -79,7 +79,7 @@ class RecordingFlask(Flask):
         """The WSGI entry: here the trip begins, outside of all middleware."""
         keeper = self.extensions["trips"]
         if not keeper.on:
-            return self._outermost(environ, start_response)
+            return self.wsgi_app(environ, start_response)
         trip = _begin(environ)
         keeper.begin(trip)
         before = CURRENT.set(trip)
@@ -94,7 +94,7 @@ class RecordingFlask(Flask):
         return _hand_over(trip, answer, environ, keeper)
 
     @property
-    def wsgi_app(self) -> WSGIApp:  # type: ignore[override]
+    def wsgi_app(self) -> WSGIApp:
         """The app with the WSGI middleware round it; assign to it to add one, as in any Flask app."""
         return self._outermost
 
@@ -107,11 +107,11 @@ class RecordingFlask(Flask):
     def _core(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         trip = CURRENT.get()
         if trip is None:
-            return super().wsgi_app(environ, start_response)
+            return Flask.wsgi_app(self, environ, start_response)
         if self.layers:
             start_response = arrive(trip, environ, start_response)
         try:
-            return super().wsgi_app(environ, start_response)
+            return Flask.wsgi_app(self, environ, start_response)
         finally:
             trip.enter(t.RESPONSE)
             trip.back = t.now()
@@ -150,7 +150,9 @@ class RecordingFlask(Flask):
 
     def registries(self) -> list[tuple[str, list[Any]]]:
         """Flask's lists of functions, each with the kind of span its functions give."""
-        handlers = [h.values() for by_code in self.error_handler_spec.values() for h in by_code.values()]
+        handlers = [
+            h.values() for by_code in self.error_handler_spec.values() for h in by_code.values()
+        ]
         return [
             ("view", [self.view_functions.values()]),
             ("before", list(self.before_request_funcs.values())),
@@ -190,6 +192,8 @@ def _take_arrival(trip: Trip, arrival: Any) -> None:
 def _listening(trip: Trip, start_response: Any) -> Any:
     def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
         note_headers(trip, headers)
+        if not any(name == "X-Trip-Id" for name, _ in headers):  # the hook that sets it did not run
+            headers.append(("X-Trip-Id", trip.id))
         trip.status = int(status[:3])
         trip.response_headers = headers
         return start_response(status, headers, *rest)
@@ -203,7 +207,9 @@ def _hand_over(trip: Trip, answer: Any, environ: dict[str, Any], keeper: Any) ->
         trip.enter(t.RESPONSE)
     file_wrapper = environ.get("wsgi.file_wrapper")
     if isinstance(file_wrapper, type) and isinstance(answer, file_wrapper):
-        trip.bytes_out = next((int(v) for k, v in trip.response_headers if k == "Content-Length"), 0)
+        trip.bytes_out = next(
+            (int(v) for k, v in trip.response_headers if k == "Content-Length"), 0
+        )
         trip.cpu_ns = thread_time_ns() - trip.cpu_start
         keeper.take(trip)
         return answer
@@ -214,6 +220,7 @@ def _timed_match(trip: Trip, adapter: MapAdapter) -> Any:
     match = adapter.match
 
     def timed(*args: Any, **kwargs: Any) -> Any:
+        del adapter.match  # one match is the resolution; later ones only ask which methods work
         span = trip.open("match", "URL match")
         try:
             found = match(*args, **kwargs)
@@ -244,9 +251,13 @@ def _note_miss(trip: Trip, span: Span, adapter: MapAdapter, error: HTTPException
         trip.tried = "the address takes " + ", ".join(sorted(methods))
     elif error.code == 404:
         first = "/" + trip.path.lstrip("/").partition("/")[0]
-        rules = sorted({rule.rule for rule in adapter.map.iter_rules() if rule.rule.startswith(first)})
+        rules = sorted(
+            {rule.rule for rule in adapter.map.iter_rules() if rule.rule.startswith(first)}
+        )
         near = ", ".join(rules[:8]) if first != "/" and rules else "none begins with " + first[:60]
-        trip.tried = f"none of {sum(1 for _ in adapter.map.iter_rules())} rules matches; nearest: {near}"
+        trip.tried = (
+            f"none of {sum(1 for _ in adapter.map.iter_rules())} rules matches; nearest: {near}"
+        )
 
 
 def _timed_before(function: Callable[..., Any], name: str) -> Callable[..., Any]:

@@ -28,7 +28,18 @@ RESPONSE_HEADERS = {
     "retry-after", "last-modified",
 }  # fmt: skip
 
-QUERY_VALUES = {"page", "per_page", "sort", "fields", "view", "format", "limit", "count", "month", "year"}
+QUERY_VALUES = {
+    "page",
+    "per_page",
+    "sort",
+    "fields",
+    "view",
+    "format",
+    "limit",
+    "count",
+    "month",
+    "year",
+}
 """Query parameters whose values are kept; of the others only the name is."""
 
 HIDDEN = "…"
@@ -37,7 +48,9 @@ _SECRET_NAMES = (
     r"pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|auth(?:orization)?|cookie|session|csrf\w*|signature"
     r"|credential\w*|private[_-]?key|access[_-]?key|otp|pin|cvv|iban|card[_-]?number|bearer"
 )
-_PAIR = re.compile(rf"(?i)\b([\w-]*(?:{_SECRET_NAMES})[\w-]*[\"']?\s*[=:]\s*|bearer\s+)(\"[^\"]*\"|'[^']*'|[^\s,;&)}}]+)")
+_PAIR = re.compile(
+    rf"(?i)\b([\w-]*(?:{_SECRET_NAMES})[\w-]*[\"']?\s*[=:]\s*|bearer\s+)(\"[^\"]*\"|'[^']*'|[^\s,;&)}}]+)"
+)
 _NAME = re.compile(rf"(?i)(?:{_SECRET_NAMES})")
 _LITERAL = re.compile(r"'(?:[^']|'')*'")
 

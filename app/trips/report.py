@@ -10,9 +10,31 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-from app.trips.redact import HIDDEN, RESPONSE_HEADERS, hide_literals, hide_secrets, safe_path, safe_query
+from app.trips.redact import (
+    HIDDEN,
+    RESPONSE_HEADERS,
+    hide_literals,
+    hide_secrets,
+    safe_path,
+    safe_query,
+)
 from app.trips.trip import (
-    CLIENT, DATABASE, EXTRA, INNER, KIND, KINDS, NAME, PARENT, STAGES, START, TEMPLATE, TIME, TITLES, URL, Span, Trip,
+    CLIENT,
+    DATABASE,
+    EXTRA,
+    INNER,
+    KIND,
+    KINDS,
+    NAME,
+    PARENT,
+    STAGES,
+    START,
+    TEMPLATE,
+    TIME,
+    TITLES,
+    URL,
+    Span,
+    Trip,
 )  # fmt: skip
 
 Data = dict[str, Any]
@@ -22,8 +44,8 @@ LAZY_LOADS_MEAN_N_PLUS_ONE = 3
 
 LIMITED = {
     "id", "label", "began_at", "method", "path", "status", "person", "outcome", "total_us", "cpu_us",
-    "unaccounted_us", "bytes_in", "bytes_out", "queue_us", "ahead", "first_byte_us", "last_byte_us", "n_queries", "stages", "hooks",
-    "stopped_by", "keep", "truncated",
+    "unaccounted_us", "bytes_in", "bytes_out", "queue_us", "ahead", "first_byte_us", "last_byte_us",
+    "n_queries", "stages", "hooks", "stopped_by", "keep", "truncated",
 }  # fmt: skip
 """What a person without the right `trips` sees of a request of their own."""
 
@@ -33,12 +55,19 @@ def as_dict(trip: Trip) -> Data:
     data = _summary(trip)
     data["stages"] = _stages(trip)
     data["hooks"] = [_hook(trip, span) for span in trip.spans if span[KIND] in HOOKS]
-    data["queries"] = [_query(trip, span) for span in trip.spans if span[KIND] in ("query", "transaction")]
+    data["queries"] = [
+        _query(trip, span) for span in trip.spans if span[KIND] in ("query", "transaction")
+    ]
     data["templates"] = _templates(trip)
     data["steps"] = [_named(trip, span) for span in trip.spans if span[KIND] in ("view", "step")]
-    data["logs"] = [{"at_us": at // 1000, "kind": kind, "text": hide_secrets(text)} for at, kind, text in trip.logs]
+    data["logs"] = [
+        {"at_us": at // 1000, "kind": kind, "text": hide_secrets(text)}
+        for at, kind, text in trip.logs
+    ]
     data["repeated"] = _repeated(data["queries"])
-    data["lazy"] = [{"relation": r, "where": w, "count": n} for (r, w), n in (trip.lazy or {}).items()]
+    data["lazy"] = [
+        {"relation": r, "where": w, "count": n} for (r, w), n in (trip.lazy or {}).items()
+    ]
     data["unaccounted_us"] = (trip.elapsed_ns - sum(trip.own)) // 1000
     return data
 
@@ -57,13 +86,19 @@ def _summary(trip: Trip) -> Data:
     return {
         "id": trip.id,
         "label": trip.label,
-        "began_at": datetime.fromtimestamp(trip.began_at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "began_at": datetime.fromtimestamp(trip.began_at, UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z"),
         "method": trip.method,
         "path": safe_path(trip.path, trip.args),
         "query": safe_query(trip.query),
         "route": trip.route,
         "endpoint": trip.endpoint,
-        "args": {k: str(v)[:60] for k, v in (trip.args or {}).items() if safe_path(str(v), {k: v}) != HIDDEN},
+        "args": {
+            k: str(v)[:60]
+            for k, v in (trip.args or {}).items()
+            if safe_path(str(v), {k: v}) != HIDDEN
+        },
         "tried": trip.tried,
         "status": trip.status,
         "person_id": trip.person_id,
@@ -83,14 +118,20 @@ def _summary(trip: Trip) -> Data:
         "keep": trip.keep,
         "truncated": dict(trip.more or {}),
         "request_headers": trip.request_headers,
-        "response_headers": {k: v for k, v in trip.response_headers if k.lower() in RESPONSE_HEADERS},
+        "response_headers": {
+            k: v for k, v in trip.response_headers if k.lower() in RESPONSE_HEADERS
+        },
     }
 
 
 def _stopped_by(trip: Trip) -> Data | None:
     """The first hook that blocked, with its words."""
     for span in trip.spans:
-        if span[KIND] in ("before", "layer", "match") and span[EXTRA] and span[EXTRA][0] == "blocked":
+        if (
+            span[KIND] in ("before", "layer", "match")
+            and span[EXTRA]
+            and span[EXTRA][0] == "blocked"
+        ):
             return {"name": span[NAME], "detail": span[EXTRA][1]}
     return None
 
@@ -107,7 +148,12 @@ def _stage(trip: Trip, number: int, bars: list[list[int]]) -> Data:
     if not bars:
         return data | {"start_us": None, "total_us": None, "own_us": None, "state": "not reached"}
     own, total = trip.own[number] // 1000, trip.total[number] // 1000
-    return data | {"start_us": bars[0][0], "total_us": max(total, own), "own_us": own, "state": "measured"}
+    return data | {
+        "start_us": bars[0][0],
+        "total_us": max(total, own),
+        "own_us": own,
+        "state": "measured",
+    }
 
 
 _SHOWN_BY_SPANS = (URL, DATABASE, TEMPLATE)
@@ -120,7 +166,7 @@ def _bars(trip: Trip) -> list[list[list[int]]]:
         pieces[phase].append((start, length))
     for span in trip.spans:
         stage = KINDS[span[KIND]]
-        if stage in _SHOWN_BY_SPANS or span[KIND] == "layer":
+        if stage is not None and (stage in _SHOWN_BY_SPANS or span[KIND] == "layer"):
             pieces[stage].append((span[START], span[TIME]))
     return [_joined(trip, sorted(stage)) for stage in pieces]
 
@@ -157,7 +203,11 @@ def _query(trip: Trip, span: Span) -> Data:
     data = _named(trip, span)
     data["statement"] = hide_literals(data.pop("name"))[:4000]
     data["rows"] = span[EXTRA] if isinstance(span[EXTRA], int) else None
-    data["where"] = span[PARENT][NAME] if span[PARENT] is not None and KINDS[span[PARENT][KIND]] != KINDS["query"] else ""
+    data["where"] = (
+        span[PARENT][NAME]
+        if span[PARENT] is not None and KINDS[span[PARENT][KIND]] != KINDS["query"]
+        else ""
+    )
     data["in_template"] = span[PARENT] is not None and KINDS[span[PARENT][KIND]] == TEMPLATE
     return data
 
@@ -190,7 +240,11 @@ def _depth(span: Span) -> int:
 def _repeated(queries: list[Data]) -> list[Data]:
     counts = Counter(query["statement"] for query in queries if query["kind"] == "query")
     return [
-        {"statement": statement, "count": n, "us": sum(q["us"] for q in queries if q["statement"] == statement)}
+        {
+            "statement": statement,
+            "count": n,
+            "us": sum(q["us"] for q in queries if q["statement"] == statement),
+        }
         for statement, n in counts.most_common()
         if n > 1
     ]
@@ -200,6 +254,3 @@ def slowest(data: Data) -> Data | None:
     """The stage with the most time of its own."""
     measured = [stage for stage in data["stages"] if stage["own_us"] is not None]
     return max(measured, key=lambda stage: stage["own_us"], default=None)
-
-
-

@@ -142,7 +142,11 @@ def create_server(app: Flask, **options: Any) -> Any:
     if not version.startswith(TRIED_WITH):
         switched_off["waitress"] = f"version {version} is not one the probes were tried with"
         return server
-    listeners = [server] if isinstance(server, waitress.server.BaseWSGIServer) else list(server.map.values())
+    listeners = (
+        [server]
+        if isinstance(server, waitress.server.BaseWSGIServer)
+        else list(server.map.values())
+    )
     for listener in listeners:
         if isinstance(listener, waitress.server.BaseWSGIServer):
             listener.channel_class = TimedChannel

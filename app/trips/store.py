@@ -99,14 +99,21 @@ class Store:
 
     def mark(self, trip_id: str) -> bool:
         """Note that somebody wants this trip kept."""
-        return bool(self._select("UPDATE trip SET keep = 'marked' WHERE id = ? RETURNING 1", (trip_id,)))
+        return bool(
+            self._select("UPDATE trip SET keep = 'marked' WHERE id = ? RETURNING 1", (trip_id,))
+        )
 
     def rows(self, limit: int = 500) -> list[dict[str, Any]]:
         """Summaries of the kept trips, the newest first."""
         names = _COLUMNS.split(", ")
-        found = self._select(f"SELECT {_COLUMNS} FROM trip ORDER BY began_at DESC LIMIT ?", (limit,))
+        found = self._select(
+            f"SELECT {_COLUMNS} FROM trip ORDER BY began_at DESC LIMIT ?", (limit,)
+        )
         rows = [dict(zip(names, row, strict=True)) for row in found]
-        return [row | {"own_us": [int(n) if n else None for n in row["own_us"].split(",")]} for row in rows]
+        return [
+            row | {"own_us": [int(n) if n else None for n in row["own_us"].split(",")]}
+            for row in rows
+        ]
 
     def prune(self) -> int:
         """Delete what is over one of the three limits; how many trips went."""
@@ -148,13 +155,30 @@ def prune(db: sqlite3.Connection) -> int:
 
 def _over(db: sqlite3.Connection, cutoff: str) -> bool:
     count, oldest = db.execute("SELECT count(*), min(began_at) FROM trip").fetchone()
-    used = db.execute("SELECT (SELECT page_count FROM pragma_page_count) * page_size FROM pragma_page_size").fetchone()[0]
+    used = db.execute(
+        "SELECT (SELECT page_count FROM pragma_page_count) * page_size FROM pragma_page_size"
+    ).fetchone()[0]
     return bool(count) and (count > MAX_TRIPS or used > MAX_BYTES or oldest < cutoff)
 
 
 def _row(data: dict[str, Any]) -> tuple[Any, ...]:
-    own = ",".join("" if stage["own_us"] is None else str(stage["own_us"]) for stage in data["stages"])
+    own = ",".join(
+        "" if stage["own_us"] is None else str(stage["own_us"]) for stage in data["stages"]
+    )
     blob = zlib.compress(json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode())
-    names = ("id", "began_at", "method", "path", "route", "status", "total_us", "n_queries", "person_id", "person", "outcome", "keep")
+    names = (
+        "id",
+        "began_at",
+        "method",
+        "path",
+        "route",
+        "status",
+        "total_us",
+        "n_queries",
+        "person_id",
+        "person",
+        "outcome",
+        "keep",
+    )
     weight = 100 if data["keep"] == "sample" else 1
     return (*(data[name] for name in names), weight, own, blob)

@@ -7,7 +7,6 @@ generator gets a clock round it. SQL that a template causes appears inside the t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from types import CodeType
 from typing import Any
 
 from flask.templating import Environment
@@ -23,7 +22,7 @@ class RecordingTemplate(Template):
     """A template that notes when it is rendered."""
 
     @property
-    def root_render_func(self) -> Render:  # type: ignore[override]
+    def root_render_func(self) -> Render:
         """What Jinja calls to render; see its documentation of `Template`."""
         return self._recorded
 
@@ -48,14 +47,13 @@ class RecordingEnvironment(Environment):
 
     template_class = RecordingTemplate
 
-    def compile(self, source: Any, name: str | None = None, filename: str | None = None, raw: bool = False,
-                defer_init: bool = False) -> str | CodeType:  # fmt: skip
+    def compile(self, source: Any, name: str | None = None, *args: Any, **options: Any) -> Any:
         """Compile a template, as Jinja does once a process."""
         trip = CURRENT.get()
         if trip is None:
-            return super().compile(source, name, filename, raw, defer_init)  # type: ignore[call-overload]
+            return super().compile(source, name, *args, **options)
         span = trip.open("template", f"compile {name or '<text>'}")
         try:
-            return super().compile(source, name, filename, raw, defer_init)  # type: ignore[call-overload]
+            return super().compile(source, name, *args, **options)
         finally:
             trip.close(span)

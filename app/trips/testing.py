@@ -1,10 +1,10 @@
 """For tests, ours and yours: what happened on the way of a response.
 
-    from app.trips.testing import trip_of   # a pytest fixture
+from app.trips.testing import trip_of   # a pytest fixture
 
-    def test_list(client, trip_of):
-        trip_of(client.get("/tools/visitors/")).queries(2).no_n_plus_one()
-        trip_of(client.post("/tools/visitors/")).blocked_by("hooks.csrf_token")
+def test_list(client, trip_of):
+    trip_of(client.get("/tools/visitors/")).queries(2).no_n_plus_one()
+    trip_of(client.post("/tools/visitors/")).blocked_by("hooks.csrf_token")
 """
 
 from __future__ import annotations
@@ -25,13 +25,17 @@ class TripCheck:
     def queries(self, count: int) -> TripCheck:
         """Exactly so many SQL statements ran."""
         ran = [query["statement"] for query in self.data["queries"] if query["kind"] == "query"]
-        assert self.data["n_queries"] == count, f"{self.data['n_queries']} queries instead of {count}: {ran}"
+        assert self.data["n_queries"] == count, (
+            f"{self.data['n_queries']} queries instead of {count}: {ran}"
+        )
         return self
 
     def no_n_plus_one(self) -> TripCheck:
         """No relationship was loaded lazily again and again, and no statement repeated three times."""
         assert not [fact for fact in self.data["lazy"] if fact["count"] > 2], self.data["lazy"]
-        assert not [fact for fact in self.data["repeated"] if fact["count"] > 2], self.data["repeated"]
+        assert not [fact for fact in self.data["repeated"] if fact["count"] > 2], self.data[
+            "repeated"
+        ]
         return self
 
     def blocked_by(self, name: str | None) -> TripCheck:

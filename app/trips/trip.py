@@ -74,61 +74,53 @@ class Trip:
 
     STEP = "step"
 
-    __slots__ = (
-        "id", "began_at", "t0", "t_end", "phase", "t_phase", "phase_inner", "phases", "top", "spans",
-        "own", "total", "more", "logs", "lazy", "n_queries", "method", "path", "query", "route",
-        "endpoint", "args", "status", "person_id", "person", "request_headers", "response_headers",
-        "bytes_in", "bytes_out", "arrival", "first_byte", "last_byte", "outcome", "error", "cpu_ns",
-        "cpu_start", "g", "session", "headers", "quiet", "tried", "truncated", "emitted", "back", "keep", "ahead", "queue_ns",
-    )  # fmt: skip
+    t_end = 0
+    phase = WSGI
+    phase_inner = 0
+    top: Span | None = None
+    more: dict[str, int] | None = None  # what was counted over the limits, by kind
+    lazy: dict[tuple[str, str], int] | None = None  # (relation, where) → how often it was loaded
+    n_queries = 0
+    query = ""
+    route: str | None = None
+    endpoint: str | None = None
+    args: dict[str, Any] | None = None
+    tried = ""  # what a 404 or 405 tried
+    status = 0
+    person_id: int | None = None
+    person = ""
+    bytes_in: int | None = None  # None: the server cannot tell
+    bytes_out = 0
+    arrival: Any = None
+    ahead: int | None = None  # requests that waited before this one
+    queue_ns = 0
+    first_byte = 0
+    last_byte = 0
+    outcome = "ok"
+    error = ""
+    cpu_start = 0
+    cpu_ns = 0
+    g: dict[str, Any] | None = None
+    session: Any = None
+    headers: tuple[Any, ...] | None = None  # the response, as the last hook left it
+    emitted: tuple[Span, list[tuple[str, str]]] | None = None  # the same for WSGI middleware
+    back = 0
+    quiet = False
+    keep = ""
 
     def __init__(self, method: str, path: str, t0: int) -> None:
         self.id = secrets.token_hex(8)
         self.began_at = time.time()
+        self.method = method
+        self.path = path
         self.t0 = self.t_phase = t0
-        self.t_end = 0
-        self.phase = WSGI
-        self.phase_inner = 0
         self.phases: list[tuple[int, int, int]] = []
-        self.top: Span | None = None
         self.spans: list[Span] = []
         self.own = [0] * 9
         self.total = [0] * 9
-        self.more: dict[str, int] | None = None
         self.logs: list[tuple[int, str, str]] = []
-        self.lazy: dict[tuple[str, str], int] | None = None
-        self.n_queries = 0
-        self.method = method
-        self.path = path
-        self.query = ""
-        self.route: str | None = None
-        self.endpoint: str | None = None
-        self.args: dict[str, Any] | None = None
-        self.status = 0
-        self.person_id: int | None = None
-        self.person = ""
         self.request_headers: dict[str, str] = {}
         self.response_headers: list[tuple[str, str]] = []
-        self.bytes_in: int | None = None
-        self.bytes_out = 0
-        self.arrival: Any = None
-        self.first_byte = 0
-        self.last_byte = 0
-        self.outcome = "ok"
-        self.error = ""
-        self.cpu_ns = 0
-        self.cpu_start = 0
-        self.g: dict[str, Any] | None = None
-        self.session: Any = None
-        self.headers: tuple[Any, ...] | None = None
-        self.quiet = False
-        self.tried = ""
-        self.truncated = False
-        self.emitted: tuple[Span, list[tuple[str, str]]] | None = None
-        self.back = 0
-        self.keep = ""
-        self.ahead: int | None = None
-        self.queue_ns = 0
 
     def enter(self, phase: int, at: int | None = None) -> None:
         """Let `phase` begin (now, or at a moment measured elsewhere) and the one before it end."""
@@ -157,7 +149,6 @@ class Trip:
 
     def _count_only(self, kind: str) -> None:
         """Over the limit a span still counts, and its time still belongs to its stage."""
-        self.truncated = True
         if self.more is None:
             self.more = {}
         self.more[kind] = self.more.get(kind, 0) + 1

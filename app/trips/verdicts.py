@@ -70,7 +70,9 @@ def judge_after(trip: Trip, span: Span, earlier: tuple[Any, ...], response: Any)
         span[EXTRA] = ("changed", "; ".join(changes))
 
 
-def header_changes(earlier: Iterable[tuple[str, str]], later: Iterable[tuple[str, str]]) -> list[str]:
+def header_changes(
+    earlier: Iterable[tuple[str, str]], later: Iterable[tuple[str, str]]
+) -> list[str]:
     """`added A, B`, `changed C`, `removed D`: names only, values may be secret."""
     if earlier == later:
         return []

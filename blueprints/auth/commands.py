@@ -19,15 +19,22 @@ def _or_fail(error: AppError) -> click.ClickException:
 
 
 def _print_link(email: str) -> None:
-    base = current_app.config["ROUNDTRIP_PUBLIC_URL"] or f"http://127.0.0.1:{current_app.config['ROUNDTRIP_PORT']}"
+    base = (
+        current_app.config["ROUNDTRIP_PUBLIC_URL"]
+        or f"http://127.0.0.1:{current_app.config['ROUNDTRIP_PORT']}"
+    )
     click.echo(f"{base}/auth/reset/{services.reset_link(email)}")
 
 
 @bp.cli.command("add")
 @click.argument("email")
-@click.option("--name", default="", help="The person's name; by default the part of the email before the @.")
+@click.option(
+    "--name", default="", help="The person's name; by default the part of the email before the @."
+)
 @click.option("--admin", is_flag=True, help="Make them an administrator.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input, one line.")
+@click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input, one line."
+)
 def add(email: str, name: str, admin: bool, password_stdin: bool) -> None:
     """Add a person. Without a password a one-use link is printed, by which they choose one."""
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
@@ -49,13 +56,23 @@ def list_people(as_json: bool) -> None:
         click.echo(json.dumps(rows, ensure_ascii=False))
         return
     for row in rows:
-        marks = ", ".join(word for word in ("admin", "disabled") if row["admin" if word == "admin" else "active"] is (word == "admin"))
+        marks = ", ".join(
+            word
+            for word in ("admin", "disabled")
+            if row["admin" if word == "admin" else "active"] is (word == "admin")
+        )
         click.echo(f"{row['email']}\t{row['name']}\t{marks}")
 
 
 def _row(person: Person) -> dict[str, object]:
     seen = person.last_seen_at.isoformat() if person.last_seen_at else None
-    return {"email": person.email, "name": person.name, "admin": person.admin, "active": person.active, "last_seen_at": seen}
+    return {
+        "email": person.email,
+        "name": person.name,
+        "admin": person.admin,
+        "active": person.active,
+        "last_seen_at": seen,
+    }
 
 
 @bp.cli.command("disable")

@@ -4,51 +4,72 @@ from __future__ import annotations
 
 from flask_wtf import FlaskForm
 from wtforms import EmailField, HiddenField, PasswordField, RadioField, StringField
+from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired
 from wtforms.widgets import PasswordInput
 
 
-class LoginForm(FlaskForm):  # type: ignore[misc]
+def _choices(**labels: str) -> list[SelectChoice]:
+    return [SelectChoice(value, label) for value, label in labels.items()]
+
+
+class LoginForm(FlaskForm):
     """Email and password."""
 
-    email = EmailField("Email", [InputRequired("Type your email")], render_kw={"autocomplete": "username"})
+    email = EmailField(
+        "Email", [InputRequired("Type your email")], render_kw={"autocomplete": "username"}
+    )
     password = PasswordField(
-        "Password", [InputRequired("Type your password")], render_kw={"autocomplete": "current-password"}
+        "Password",
+        [InputRequired("Type your password")],
+        render_kw={"autocomplete": "current-password"},
     )
     next = HiddenField()
 
 
-class SetupForm(FlaskForm):  # type: ignore[misc]
+class SetupForm(FlaskForm):
     """The first administrator."""
 
     token = HiddenField()
-    name = StringField("Your name", [InputRequired("Type your name")], render_kw={"autocomplete": "name"})
-    email = EmailField("Email", [InputRequired("Type your email")], render_kw={"autocomplete": "username"})
+    name = StringField(
+        "Your name", [InputRequired("Type your name")], render_kw={"autocomplete": "name"}
+    )
+    email = EmailField(
+        "Email", [InputRequired("Type your email")], render_kw={"autocomplete": "username"}
+    )
     password = PasswordField(
         "Password", [InputRequired("Choose a password")],
         widget=PasswordInput(hide_value=False), render_kw={"autocomplete": "new-password"},
     )  # fmt: skip
 
 
-class ResetForm(FlaskForm):  # type: ignore[misc]
+class ResetForm(FlaskForm):
     """A new password, by a link."""
 
     password = PasswordField(
-        "New password", [InputRequired("Choose a password")], render_kw={"autocomplete": "new-password"}
+        "New password",
+        [InputRequired("Choose a password")],
+        render_kw={"autocomplete": "new-password"},
     )
 
 
-class ProfileForm(FlaskForm):  # type: ignore[misc]
+class ProfileForm(FlaskForm):
     """Name and look."""
 
-    name = StringField("Name", [InputRequired("Type your name")], render_kw={"autocomplete": "name"})
-    theme = RadioField(
-        "Colours", choices=[("auto", "As the system"), ("light", "Light"), ("dark", "Dark")], default="auto"
+    name = StringField(
+        "Name", [InputRequired("Type your name")], render_kw={"autocomplete": "name"}
     )
-    density = RadioField("Rows", choices=[("default", "Default"), ("compact", "Compact")], default="default")
+    theme = RadioField(
+        "Colours",
+        choices=_choices(auto="As the system", light="Light", dark="Dark"),
+        default="auto",
+    )
+    density = RadioField(
+        "Rows", choices=_choices(default="Default", compact="Compact"), default="default"
+    )
 
 
-class PasswordForm(FlaskForm):  # type: ignore[misc]
+class PasswordForm(FlaskForm):
     """Another password for oneself."""
 
     current = PasswordField(
@@ -56,5 +77,7 @@ class PasswordForm(FlaskForm):  # type: ignore[misc]
         render_kw={"autocomplete": "current-password"},
     )  # fmt: skip
     password = PasswordField(
-        "New password", [InputRequired("Choose a password")], render_kw={"autocomplete": "new-password"}
+        "New password",
+        [InputRequired("Choose a password")],
+        render_kw={"autocomplete": "new-password"},
     )

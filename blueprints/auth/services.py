@@ -46,18 +46,36 @@ def _nobody() -> str:
 def check_new_password(password: str, email: str, name: str) -> None:
     """Raise Invalid, saying what works, when a password is too short, too long or too easy to guess."""
     if not SHORTEST <= len(password) <= LONGEST:
-        raise Invalid(errors=[("password", f"The password needs {SHORTEST} to {LONGEST} characters")])
-    own = {"roundtrip", email.lower(), email.partition("@")[0].lower(), name.lower(), name.replace(" ", "").lower()}
+        raise Invalid(
+            errors=[("password", f"The password needs {SHORTEST} to {LONGEST} characters")]
+        )
+    own = {
+        "roundtrip",
+        email.lower(),
+        email.partition("@")[0].lower(),
+        name.lower(),
+        name.replace(" ", "").lower(),
+    }
     if password.lower().strip("0123456789!.") in own or len(set(password)) < 4:
-        raise Invalid(errors=[("password", "Choose a password that is harder to guess: several words work well")])
+        raise Invalid(
+            errors=[
+                ("password", "Choose a password that is harder to guess: several words work well")
+            ]
+        )
 
 
 def clean_email(email: str) -> str:
     """An address as it is stored: trimmed, in lower case. Raises Invalid when it cannot be one."""
     email = email.strip().lower()
     name, at, host = email.rpartition("@")
-    if not (name and at and "." in host.strip(".")) or len(email) > 254 or any(c.isspace() for c in email):
-        raise Invalid(errors=[("email", "The email needs an @ and a domain, like name@company.com")])
+    if (
+        not (name and at and "." in host.strip("."))
+        or len(email) > 254
+        or any(c.isspace() for c in email)
+    ):
+        raise Invalid(
+            errors=[("email", "The email needs an @ and a domain, like name@company.com")]
+        )
     return email
 
 
@@ -66,7 +84,9 @@ def clean_email(email: str) -> str:
 
 def people() -> list[Person]:
     """Everybody, by name."""
-    return list(db.session.scalars(sa.select(Person).order_by(sa.func.lower(Person.name), Person.id)))
+    return list(
+        db.session.scalars(sa.select(Person).order_by(sa.func.lower(Person.name), Person.id))
+    )
 
 
 def find(email: str) -> Person:
@@ -97,7 +117,7 @@ def add(email: str, name: str = "", admin: bool = False, password: str | None = 
 
 def disable(email: str) -> Person:
     """End a person's access and sessions at once. The last administrator stays: Conflict."""
-    with writing() as session:
+    with writing():
         person = find(email)
         if person.admin and _active_admins() == [person.id]:
             raise Conflict("This is the last administrator. Make somebody else one first.")
@@ -151,7 +171,9 @@ def sign_in(email: str, password: str, device: str, address: str) -> Actor:
     """Begin a session. Unknown, disabled and wrong look the same and take the same time: Invalid."""
     person = db.session.scalar(sa.select(Person).where(Person.email == email.strip().lower()[:254]))
     good = person is not None and person.active and bool(person.password_hash)
-    right = _matches(person.password_hash if person is not None and good else _nobody(), password[: LONGEST * 4])
+    right = _matches(
+        person.password_hash if person is not None and good else _nobody(), password[: LONGEST * 4]
+    )
     if person is None or not (good and right):
         log.warning("sign-in failed: address=%s", address)
         raise Invalid(WRONG, errors=[("email", WRONG)])
@@ -176,16 +198,25 @@ def new_link(purpose: str, minutes: int, person_id: int | None = None) -> str:
     """A token for a one-use link; earlier ones of the same purpose and person stop working."""
     token = secrets.token_urlsafe(24)
     with writing() as session:
-        session.execute(sa.delete(Link).where(Link.purpose == purpose, Link.person_id.is_not_distinct_from(person_id)))
+        session.execute(
+            sa.delete(Link).where(
+                Link.purpose == purpose, Link.person_id.is_not_distinct_from(person_id)
+            )
+        )
         expires = utcnow() + timedelta(minutes=minutes)
-        session.add(Link(purpose=purpose, token_hash=digest(token), person_id=person_id, expires_at=expires))
+        session.add(
+            Link(purpose=purpose, token_hash=digest(token), person_id=person_id, expires_at=expires)
+        )
     return token
 
 
 def link_is_open(purpose: str, token: str) -> bool:
     """Whether a link can still be used."""
     query = sa.select(Link.id).where(
-        Link.purpose == purpose, Link.token_hash == digest(token), Link.used_at.is_(None), Link.expires_at > utcnow()
+        Link.purpose == purpose,
+        Link.token_hash == digest(token),
+        Link.used_at.is_(None),
+        Link.expires_at > utcnow(),
     )
     return db.session.scalar(query) is not None
 
@@ -194,7 +225,12 @@ def _use_link(purpose: str, token: str) -> int | None:
     """Use a link up, inside a writing transaction; of two at once only one succeeds. Returns its person."""
     used = db.session.execute(
         sa.update(Link)
-        .where(Link.purpose == purpose, Link.token_hash == digest(token), Link.used_at.is_(None), Link.expires_at > utcnow())
+        .where(
+            Link.purpose == purpose,
+            Link.token_hash == digest(token),
+            Link.used_at.is_(None),
+            Link.expires_at > utcnow(),
+        )
         .values(used_at=utcnow())
         .returning(Link.person_id)
     ).first()
@@ -214,8 +250,15 @@ def set_up(token: str, name: str, email: str, password: str) -> Person:
         _use_link("setup", token)
         if _active_admins():
             raise NotFound("Set-up has been done.")
-        person = session.scalar(sa.select(Person).where(Person.email == email)) or Person(email=email)
-        person.name, person.admin, person.active, person.password_hash = name.strip()[:200], True, True, hashed
+        person = session.scalar(sa.select(Person).where(Person.email == email)) or Person(
+            email=email
+        )
+        person.name, person.admin, person.active, person.password_hash = (
+            name.strip()[:200],
+            True,
+            True,
+            hashed,
+        )
         session.add(person)
     log.info("set up: administrator id=%s", person.id)
     return person
@@ -229,7 +272,9 @@ def reset_link(email: str) -> str:
 
 def reset_password(token: str, password: str) -> None:
     """Set a password by a link; the link is used up only when the password is good."""
-    query = sa.select(Link.person_id).where(Link.purpose == "reset", Link.token_hash == digest(token))
+    query = sa.select(Link.person_id).where(
+        Link.purpose == "reset", Link.token_hash == digest(token)
+    )
     person_id = db.session.scalar(query)
     if person_id is None or not link_is_open("reset", token):
         raise NotFound("This link has been used, or its time is over.")
@@ -245,7 +290,12 @@ def announce_setup(address: str) -> list[str]:
     if has_admin():
         return []
     link = f"{address}/auth/setup?token={new_link('setup', SETUP_MINUTES)}"
-    lines = ["Open this link to make the first administrator.", f"It works once, for {SETUP_MINUTES} minutes.", "", link]
+    lines = [
+        "Open this link to make the first administrator.",
+        f"It works once, for {SETUP_MINUTES} minutes.",
+        "",
+        link,
+    ]
     width = max(map(len, lines))
     edge = "+" + "-" * (width + 2) + "+"
     return [edge, *(f"| {line:<{width}} |" for line in lines), edge]

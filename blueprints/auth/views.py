@@ -29,14 +29,23 @@ def login() -> Any:
         try:
             return _signed_in(form)
         except Invalid as error:
-            throttle.failed(form.email.data, request.remote_addr or "", request.cookies.get(throttle.DEVICE_COOKIE))
+            throttle.failed(
+                form.email.data,
+                request.remote_addr or "",
+                request.cookies.get(throttle.DEVICE_COOKIE),
+            )
             _show(form, error)
     status = 422 if form.errors else 200
     return render_template("auth/login.html", form=form, waiting=not services.has_admin()), status
 
 
 def _signed_in(form: LoginForm) -> Any:
-    actor = services.sign_in(form.email.data, form.password.data, request.headers.get("User-Agent", ""), request.remote_addr or "")
+    actor = services.sign_in(
+        form.email.data,
+        form.password.data,
+        request.headers.get("User-Agent", ""),
+        request.remote_addr or "",
+    )
     session.clear()  # nothing of the stranger's session goes on
     session.permanent = True
     login_user(actor)
@@ -67,11 +76,15 @@ def setup() -> Any:
     """Make the first administrator, with the link that the start of the server printed."""
     form = SetupForm(token=request.args.get("token", ""))
     if services.has_admin() or not services.link_is_open("setup", form.token.data or ""):
-        raise NotFound("This link has been used, or its time is over. Starting the server again prints a new one.")
+        raise NotFound(
+            "This link has been used, or its time is over. Starting the server again prints a new one."
+        )
     if form.validate_on_submit():
         try:
             services.set_up(form.token.data, form.name.data, form.email.data, form.password.data)
-            return _signed_in(LoginForm(email=form.email.data, password=form.password.data, next=""))
+            return _signed_in(
+                LoginForm(email=form.email.data, password=form.password.data, next="")
+            )
         except Invalid as error:
             _show(form, error)
     return render_template("auth/setup.html", form=form), 422 if form.errors else 200
@@ -83,7 +96,9 @@ def setup() -> Any:
 def reset(token: str) -> Any:
     """Choose a password, with a link that an administrator has given."""
     if not services.link_is_open("reset", token):
-        raise NotFound("This link has been used, or its time is over. An administrator can give you a new one.")
+        raise NotFound(
+            "This link has been used, or its time is over. An administrator can give you a new one."
+        )
     form = ResetForm()
     if form.validate_on_submit():
         try:
@@ -123,7 +138,10 @@ def password() -> Any:
 
 
 def _account(profile: FlaskForm | None = None, password: FlaskForm | None = None) -> Any:
-    forms = {"profile": profile or ProfileForm(None, obj=g.actor), "password": password or PasswordForm(None)}
+    forms = {
+        "profile": profile or ProfileForm(None, obj=g.actor),
+        "password": password or PasswordForm(None),
+    }
     status = 422 if any(form.errors for form in forms.values()) else 200
     return render_template("auth/account.html", **forms), status
 
@@ -140,7 +158,11 @@ def sessions_list() -> Any:
 def end_session() -> Any:
     """End one of one's own sessions, or all others at once."""
     wanted = request.form.get("id", type=int)
-    ids = [wanted] if wanted else [s.id for s in sessions.of_person(g.actor.id) if s.id != g.actor.session_id]
+    ids = (
+        [wanted]
+        if wanted
+        else [s.id for s in sessions.of_person(g.actor.id) if s.id != g.actor.session_id]
+    )
     ended = sum(sessions.end(g.actor.id, one) for one in ids)
     flash(f"{ended} session{'' if ended == 1 else 's'} ended", "ok")
     return redirect(url_for("auth.sessions_list"), 303)

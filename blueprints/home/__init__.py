@@ -8,6 +8,7 @@ from flask import Blueprint, current_app, g, render_template
 
 from app import permissions
 from app.permissions import signed_in
+from app.trips import report
 
 bp = Blueprint("home", __name__)
 
@@ -16,14 +17,18 @@ bp = Blueprint("home", __name__)
 @signed_in
 def index() -> Any:
     """Where one begins."""
-    tools = [nav for nav in current_app.extensions["nav"] if nav.group == "Tools" and permissions.may(g.actor, nav.right)]
+    navs = current_app.extensions["nav"]
+    tools = [nav for nav in navs if nav.group == "Tools" and permissions.may(g.actor, nav.right)]
     broken = current_app.extensions["broken"] if permissions.may(g.actor, "design") else {}
-    return render_template("home/index.html", tools=tools, broken=broken, last=_last_trip())
+    shown = "trips" in current_app.blueprints
+    return render_template(
+        "home/index.html", tools=tools, broken=broken, last=_last_trip(), trips_shown=shown
+    )
 
 
 def _last_trip() -> dict[str, Any] | None:
-    """The newest finished trip of the person, as a row for the page; None without the recorder."""
+    """The newest finished trip of the person at hand; None where nothing is recorded."""
     for trip in current_app.extensions["trips"].in_memory():
         if trip.person_id == g.actor.id and not trip.quiet:
-            return {"trip": trip, "url_known": "trips" in current_app.blueprints}
+            return report.as_dict(trip)
     return None

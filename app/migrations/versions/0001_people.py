@@ -3,6 +3,8 @@
 Revision 0001, the first.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -14,7 +16,7 @@ branch_labels = None
 depends_on = None
 
 
-def _base() -> list[sa.Column]:
+def _base() -> list[sa.Column[Any]]:
     return [
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", UTCDateTime(), nullable=False),
@@ -22,7 +24,7 @@ def _base() -> list[sa.Column]:
     ]
 
 
-def _person_id(table: str, nullable: bool) -> sa.Column:
+def _person_id(table: str, nullable: bool) -> sa.Column[Any]:
     name = f"fk_{table}_person_id"
     key = sa.ForeignKey("person.id", name=name, ondelete="CASCADE")
     return sa.Column("person_id", sa.Integer(), key, nullable=nullable, index=True)

@@ -1,0 +1,261 @@
+"""Signing in and out, set-up, links, sessions."""
+
+from __future__ import annotations
+
+import pytest
+
+from app import sessions
+from app.errors import Conflict
+from app.models import Person, Session
+from blueprints.auth import services
+from blueprints.auth.views import safe_next
+from tests.conftest import PASSWORD
+
+
+def sign_in(client, email="bob@example.com", password=PASSWORD, **more):
+    return client.send("/auth/login", email=email, password=password, **more)
+
+
+def test_signing_in_leads_where_one_wanted_to_go(client):
+    answer = client.get("/auth/account")
+    assert answer.status_code == 303
+    assert answer.location == "/auth/login?next=/auth/account"
+    assert sign_in(client, next="/auth/account").location == "/auth/account"
+    assert "Bob Brown" in client.get("/auth/account").text
+
+
+def test_unknown_and_wrong_and_disabled_look_the_same(client):
+    pages = []
+    for email in ("nobody@example.com", "bob@example.com", "charlie@example.com"):
+        answer = sign_in(client, email, "wrong password")
+        assert answer.status_code == 422
+        pages.append(answer.text.replace(email, "").split("<main")[1].split('name="csrf_token"')[0])
+    assert pages[0] == pages[1] == pages[2]
+
+
+def test_a_disabled_person_sees_nothing_with_the_right_password_or_an_old_cookie(client, charlie):
+    assert sign_in(client, "charlie@example.com").status_code == 422
+    assert charlie.get("/").location == "/auth/login?next=/"
+
+
+def test_signing_in_makes_a_new_session_and_signing_out_ends_it_on_the_server(app, client):
+    sign_in(client)
+    with client.session_transaction() as session:
+        token = session["_user_id"]
+    client.send("/auth/logout")
+    with app.app_context():
+        assert sessions.actor_of(token) is None
+    with client.session_transaction() as session:
+        session["_user_id"] = token
+    assert client.get("/").status_code == 303
+
+
+def test_a_cookie_holds_a_token_and_the_database_only_its_hash(app, bob):
+    with bob.session_transaction() as session, app.app_context():
+        stored = [row.token_hash for row in sessions.of_person(services.find("bob@example.com").id)]
+        assert sessions.digest(session["_user_id"]) in stored
+        assert session["_user_id"] not in stored
+
+
+@pytest.mark.parametrize("cookie", ["x", "a.b.c", "." * 4000, "eyJfdXNlcl9pZCI6IjEifQ.Z.Z", "é"])
+def test_a_forged_cookie_is_a_stranger(client, cookie):
+    client.set_cookie("roundtrip", cookie)
+    assert client.get("/").status_code == 303
+
+
+def test_ten_failures_make_a_stranger_wait_but_not_the_owner(app, client, bob):
+    known = app.test_client()
+    sign_in(known)
+    known.send("/auth/logout")
+    codes = [sign_in(client, password="wrong password").status_code for _ in range(12)]
+    assert codes[:10] == [422] * 10
+    assert codes[10:] == [429] * 2
+    answer = sign_in(client)
+    assert int(answer.headers["Retry-After"]) > 0
+    assert sign_in(known).status_code == 303, "a device that has signed in before is counted apart"
+
+
+def test_a_throttled_try_says_which_hook_blocked_it(client, trip_of):
+    for _ in range(10):
+        sign_in(client, password="wrong password")
+    trip_of(sign_in(client)).blocked_by("hooks.sign_in_throttle")
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["//evil.example", "https://evil.example", "/\\evil.example", "\\/evil.example", "javascript:alert(1)",
+     "/\t/evil.example", "http:evil.example", " //evil.example", "evil", "/\x00/x", "https:/evil"],
+)  # fmt: skip
+def test_the_way_on_after_signing_in_stays_here(app, target):
+    with app.test_request_context():
+        assert safe_next(target) == "/"
+
+
+def test_the_way_on_keeps_a_path_with_its_query(app):
+    with app.test_request_context():
+        assert safe_next("/trips/?slow=5&q=a%20b") == "/trips/?slow=5&q=a%20b"
+        assert safe_next("/a/ü") == "/a/%C3%BC"
+
+
+# Set-up ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def empty_app(app):
+    """The app before set-up: nobody is there."""
+    with app.app_context():
+        from app.database import writing
+
+        with writing() as session:
+            session.query(Session).delete()
+            session.query(Person).delete()
+    return app
+
+
+def setup_link(app) -> str:
+    with app.app_context():
+        box = services.announce_setup("http://localhost")
+    return (
+        next(line for line in box if "token=" in line).strip("| ").removeprefix("http://localhost")
+    )
+
+
+ADMIN = {"name": "Ada", "email": "ada@example.com", "password": "several good words"}
+
+
+def test_set_up_works_once_and_signs_in(empty_app):
+    link = setup_link(empty_app)
+    client, late = empty_app.test_client(), empty_app.test_client()
+    assert "first administrator" in client.get(link).text
+    token = link.partition("token=")[2]
+    assert client.send("/auth/setup", token=token, **ADMIN).location == "/"
+    assert client.get("/").status_code == 200
+    assert late.get(link).status_code == 404
+    assert late.send("/auth/setup", token=token, **ADMIN).status_code == 404
+    with empty_app.app_context():
+        assert services.announce_setup("http://localhost") == []
+
+
+def test_before_set_up_everything_leads_to_sign_in_which_says_what_waits(empty_app):
+    client = empty_app.test_client()
+    assert client.get("/").location == "/auth/login?next=/"
+    assert "Set-up is waiting" in client.get("/auth/login").text
+    assert client.get("/auth/setup?token=guess").status_code == 404
+
+
+def test_a_new_start_makes_a_new_link_and_the_old_one_stops(empty_app):
+    first, second = setup_link(empty_app), setup_link(empty_app)
+    client = empty_app.test_client()
+    assert client.get(first).status_code == 404
+    assert client.get(second).status_code == 200
+
+
+def test_a_set_up_form_with_errors_keeps_the_link_and_what_was_typed(empty_app):
+    link = setup_link(empty_app)
+    client = empty_app.test_client()
+    token = link.partition("token=")[2]
+    answer = client.send("/auth/setup", token=token, **ADMIN | {"password": "short"})
+    assert answer.status_code == 422
+    assert "<title>Error: " in answer.text
+    assert "The password needs 8 to 128 characters" in answer.text
+    assert 'value="ada@example.com"' in answer.text
+    assert client.send("/auth/setup", token=token, **ADMIN).status_code == 303
+
+
+# Account ---------------------------------------------------------------------------------------
+
+
+def test_changing_the_password_needs_the_present_one_and_ends_all_sessions(app, bob, client):
+    assert (
+        bob.send(
+            "/auth/account/password", current="wrong password", password="another good one"
+        ).status_code
+        == 422
+    )
+    sign_in(client)
+    assert (
+        bob.send(
+            "/auth/account/password", current=PASSWORD, password="another good one"
+        ).status_code
+        == 303
+    )
+    assert client.get("/").status_code == bob.get("/").status_code == 303
+    assert sign_in(client, password="another good one").location == "/"
+
+
+@pytest.mark.parametrize(
+    "password", ["short", "x" * 129, "aaaaaaaaaaaa", "bob@example.com", "roundtrip1"]
+)
+def test_a_password_that_is_easy_to_guess_is_refused_with_what_works(bob, password):
+    answer = bob.send("/auth/account/password", current=PASSWORD, password=password)
+    assert answer.status_code == 422
+    assert "character" in answer.text or "harder to guess" in answer.text
+
+
+@pytest.mark.parametrize(
+    "password", ["four words " * 11, "pässwörd ☃ mit Leerzeichen", "correct horse battery staple " * 3]
+)
+def test_a_long_password_is_never_cut(app, password):
+    with app.app_context():
+        services.add("dora@example.com", password=password)
+        assert services.sign_in("dora@example.com", password, "", "").name == "dora"
+        with pytest.raises(Exception, match="do not belong together"):
+            services.sign_in("dora@example.com", password[:-1], "", "")
+
+
+def test_the_look_is_chosen_per_person(bob):
+    bob.send("/auth/account", name="Bob B.", theme="dark", density="compact")
+    page = bob.get("/auth/account").text
+    assert 'data-theme="dark" data-density="compact"' in page
+    assert "Bob B." in page
+
+
+def test_one_sees_and_ends_ones_own_sessions_only(app, bob, alice, client):
+    sign_in(client)
+    assert bob.get("/auth/sessions").text.count('data-label="Device"') == 2
+    with app.app_context():
+        other = sessions.of_person(services.find("alice@example.com").id)[0].id
+    bob.send("/auth/sessions/end", id=other)
+    assert alice.get("/").status_code == 200, "somebody else's session stays"
+    bob.send("/auth/sessions/end")
+    assert client.get("/").status_code == 303
+    assert bob.get("/").status_code == 200
+
+
+# Commands --------------------------------------------------------------------------------------
+
+
+def test_a_person_is_added_by_command_and_chooses_a_password_by_the_link(runner, client):
+    result = runner.invoke(args=["user", "add", "Eve@Example.com", "--name", "Eve"])
+    assert result.exit_code == 0, result.output
+    path = "/auth/reset/" + result.stdout.strip().rpartition("/")[2]
+    assert client.send(path, password="several good words").status_code == 303
+    assert client.send(path, password="several other words").status_code == 404, (
+        "the link works once"
+    )
+    assert sign_in(client, "eve@example.com", "several good words").location == "/"
+
+
+def test_commands_refuse_with_one_clear_line(runner):
+    for args, words in (
+        (["user", "add", "nonsense"], "needs an @"),
+        (["user", "add", "bob@example.com"], "already here"),
+        (["user", "disable", "nobody@example.com"], "Nobody here"),
+        (["user", "disable", "alice@example.com"], "last administrator"),
+        (["user", "reset-link", "nobody@example.com"], "Nobody here"),
+    ):
+        result = runner.invoke(args=args)
+        assert result.exit_code == 1
+        assert words in result.output
+        assert result.output.count("\n") == 1
+
+
+def test_people_are_listed(runner):
+    output = runner.invoke(args=["user", "list"]).output
+    assert "alice@example.com\tAlice Adams\tadmin" in output
+    assert "charlie@example.com\tCharlie Clark\tdisabled" in output
+
+
+def test_the_last_administrator_stays(app):
+    with app.app_context(), pytest.raises(Conflict):
+        services.disable("alice@example.com")

@@ -1,0 +1,162 @@
+"""The trip is true: time put into a stage shows up in that stage, and in no other.
+
+A real Waitress serves; the client is a raw socket, so that slow sending and reading are real too.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+import sqlalchemy as sa
+from flask import render_template_string
+from werkzeug.routing import BaseConverter
+
+from app.database import db
+from app.permissions import public
+
+PUT_IN = 0.1  # seconds
+NEAR_US = 5_000
+
+
+class SlowConverter(BaseConverter):
+    """A URL converter that takes its time."""
+
+    def to_python(self, value: str) -> str:
+        time.sleep(PUT_IN)
+        return value
+
+
+def wait_in_sql() -> int:
+    """Work inside the database: SQLite calls back into this, as a slow query would."""
+    time.sleep(PUT_IN)
+    return 1
+
+
+@pytest.fixture
+def slow_app(app):
+    """An app with a slow place in every stage, each chosen by the address."""
+    app.url_map.converters["slow"] = SlowConverter
+    app.jinja_env.globals["doze"] = lambda: time.sleep(PUT_IN) or ""
+
+    @app.before_request
+    def slow_hook():
+        from flask import request
+
+        if request.path == "/hook":
+            time.sleep(PUT_IN)
+
+    @app.after_request
+    def slow_after(response):
+        from flask import request
+
+        if request.path == "/after":
+            time.sleep(PUT_IN)
+        return response
+
+    def view(path="", big=False):
+        if path == "view":
+            time.sleep(PUT_IN)
+        if path == "sql":
+            with db.engine.connect() as connection:
+                raw = connection.connection.dbapi_connection
+                raw.create_function("doze", 0, wait_in_sql)
+                connection.execute(sa.text("SELECT doze()")).all()
+        if path == "template":
+            return render_template_string("{{ doze() }}")
+        return b"x" * 30_000_000 if path == "big" else "ok"
+
+    public(view)
+    app.add_url_rule("/<path>", "plain", view)
+    app.add_url_rule("/convert/<slow:path>", "convert", view)
+    return app
+
+
+def own_ms(trip: dict) -> dict[str, int]:
+    return {stage["name"]: (stage["own_us"] or 0) // 1000 for stage in trip["stages"]}
+
+
+def check_only(trip: dict, stage: str) -> None:
+    own = {one["name"]: one["own_us"] or 0 for one in trip["stages"]}
+    assert abs(own[stage] - PUT_IN * 1e6) < NEAR_US + own_elsewhere(own, stage), own_ms(trip)
+    assert max(own, key=own.__getitem__) == stage, own_ms(trip)
+    assert abs(trip["unaccounted_us"]) <= trip["total_us"] * 0.02
+
+
+def own_elsewhere(own: dict[str, int], stage: str) -> int:
+    """A busy machine slows everything; what the other stages took tells by how much."""
+    return sum(time for name, time in own.items() if name != stage)
+
+
+@pytest.mark.parametrize(
+    ("path", "stage"),
+    [
+        ("/hook", "request_middleware"),
+        ("/convert/x", "url"),
+        ("/view", "view"),
+        ("/sql", "database"),
+        ("/template", "template"),
+        ("/after", "response_middleware"),
+    ],
+)
+def test_time_spent_in_a_stage_shows_in_that_stage(slow_app, serve, path, stage):
+    wire = serve(slow_app)
+    wire.get("/warm")
+    check_only(wire.trip(wire.get(path)[1]), stage)
+
+
+def test_a_slow_client_shows_as_client_request(slow_app, serve):
+    wire = serve(slow_app)
+    wire.get("/warm")
+    with wire.connect() as sock:
+        sock.sendall(b"GET /x HTTP/1.1\r\nHost: localhost\r\n")
+        time.sleep(PUT_IN)
+        sock.sendall(b"Connection: close\r\n\r\n")
+        check_only(wire.trip(wire.read(sock)[1]), "client")
+
+
+def test_a_full_queue_shows_as_wsgi_with_how_many_were_ahead(slow_app, serve):
+    wire = serve(slow_app, threads=1)
+    wire.get("/warm")
+    first = threading.Thread(target=wire.get, args=("/view",))
+    first.start()
+    time.sleep(0.02)
+    trip = wire.trip(wire.get("/x")[1])
+    first.join()
+    own = own_ms(trip)
+    assert max(own, key=own.__getitem__) == "wsgi", own
+    assert trip["queue_us"] > 50_000
+    assert trip["ahead"] == 0, "the one before is being worked on, nobody waits"
+
+
+def test_a_slow_reader_shows_as_response(slow_app, serve):
+    wire = serve(slow_app)
+    wire.get("/warm")
+    with wire.connect(receive_buffer=65_536) as sock:
+        sock.sendall(b"GET /big HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        time.sleep(PUT_IN)
+        trip = wire.trip(wire.read(sock)[1])
+    own = own_ms(trip)
+    assert own["response"] >= PUT_IN * 1000 - 20, own
+    assert max(own, key=own.__getitem__) == "response", own
+    assert trip["last_byte_us"] >= PUT_IN * 1e6 - 20_000
+
+
+def test_the_trip_is_as_long_as_an_outside_client_measures(slow_app, serve):
+    wire = serve(slow_app)
+    wire.get("/warm")
+    began = time.perf_counter()
+    _, wanted, _ = wire.get("/view")
+    outside = time.perf_counter() - began
+    trip = wire.trip(wanted)
+    measured = sum(stage["own_us"] or 0 for stage in trip["stages"]) / 1e6
+    assert measured <= outside + 0.001
+    assert outside - measured < 0.03, "connecting and thread switches, but no stage that nobody names"
+
+
+def test_the_nine_own_times_add_up_to_the_whole(slow_app, serve):
+    wire = serve(slow_app)
+    for path in ("/sql", "/template", "/nothing/here", "/view"):
+        trip = wire.trip(wire.get(path)[1])
+        assert abs(sum(stage["own_us"] or 0 for stage in trip["stages"]) - trip["total_us"]) <= 9
