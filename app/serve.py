@@ -8,10 +8,10 @@ import signal
 import sys
 from typing import Any
 
+import click
 from flask import Flask
 
 from app import database
-from app.trips.server import create_server
 
 SELECT_LIMIT = (
     500  # where there is no poll(), as on Windows, select() takes no more than 512 sockets
@@ -23,6 +23,10 @@ def serve(
 ) -> None:
     """Upgrade the database, then serve until Ctrl-C or SIGTERM. Ends the process with one line if it cannot."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    from app.trips.server import (
+        create_server,
+    )  # imports Waitress, which another server does not need
+
     host = host or app.config["ROUNDTRIP_HOST"]
     port = app.config["ROUNDTRIP_PORT"] if port is None else port
     _upgrade(app)
@@ -37,6 +41,23 @@ def serve(
     signal.signal(signal.SIGTERM, _stop)
     server.run()  # returns after Ctrl-C or SIGTERM, when what was being answered is answered
     app.extensions["trips"].store.flush()
+
+
+def prepare(app: Flask) -> None:
+    """For an app that another program serves or a command has loaded.
+
+    `flask run` gets its schema upgraded, as with `serve`. Any other command does what it does. Another
+    WSGI server may be several processes, so it upgrades nothing: an old schema ends its start.
+    """
+    command = click.get_current_context(silent=True)
+    if command is not None:
+        if command.info_name == "run":
+            _upgrade(app)
+        return
+    with app.app_context():
+        state = database.state()
+    if state != "ready":
+        raise SystemExit("The database does not fit this version of the app. Run: flask upgrade")
 
 
 def _upgrade(app: Flask) -> None:

@@ -28,6 +28,10 @@ PEOPLE = {"alice": "Alice Adams", "bob": "Bob Brown", "charlie": "Charlie Clark"
 class Client(FlaskClient):
     """A test client that can post forms as a browser would."""
 
+    def open(self, *args: Any, buffered: bool = True, **options: Any) -> Any:
+        """Ask, and take the answer to its end, as a server would: so its trip ends too."""
+        return super().open(*args, buffered=buffered, **options)
+
     def csrf(self) -> str:
         """A token that belongs to this client's session."""
         with self.session_transaction() as session:
@@ -128,3 +132,21 @@ def charlie(app: RecordingFlask) -> Client:
 def runner(app: RecordingFlask) -> Any:
     """Runs `flask` commands."""
     return app.test_cli_runner()
+
+
+@pytest.fixture
+def postgresql_url() -> Iterator[str]:
+    """A PostgreSQL database of its own; skipped where no server answers, never in CI."""
+    psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
+    server = "postgresql://postgres@127.0.0.1:5432"
+    try:
+        admin = psycopg.connect(f"{server}/postgres", autocommit=True, connect_timeout=3)
+    except psycopg.OperationalError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"no PostgreSQL on this machine: {error}")
+    name = f"roundtrip_{os.urandom(6).hex()}"
+    admin.execute(f"CREATE DATABASE {name}")
+    yield f"{server}/{name}"
+    admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    admin.close()

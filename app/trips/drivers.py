@@ -37,7 +37,7 @@ def timed_cursor(base: type) -> type:
             self._span = span
             try:
                 answer = method(statement, *args, **options)
-                span[EXTRA] = max(self.rowcount, 0)
+                span[EXTRA] = max(self.rowcount, 0) if self.description is None else 0
                 return answer
             finally:
                 trip.close(span)
@@ -70,9 +70,12 @@ def timed_cursor(base: type) -> type:
     return TimedCursor
 
 
+_HOUSEKEEPING = ("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK TO", "PRAGMA", "SET ", "SHOW ")
+
+
 def _kind_and_text(statement: Any) -> tuple[str, str]:
     text = statement if isinstance(statement, str) else str(statement)
-    return ("transaction" if text.startswith(("BEGIN", "SAVEPOINT", "RELEASE")) else "query"), text
+    return ("transaction" if text.startswith(_HOUSEKEEPING) else "query"), text
 
 
 @guarded

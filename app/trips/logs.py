@@ -9,7 +9,7 @@ from flask import Flask, got_request_exception
 
 from app.trips import CURRENT
 from app.trips.guard import guarded
-from app.trips.redact import hide_secrets
+from app.trips.redact import hide_secrets, safe_path
 from app.trips.verdicts import describe
 
 
@@ -25,7 +25,8 @@ class TripHandler(logging.Handler):
 
 @guarded
 def _add(trip: Any, record: logging.LogRecord) -> None:
-    text = hide_secrets(record.getMessage())
+    text = record.getMessage().replace(trip.path, safe_path(trip.path, trip.args))
+    text = hide_secrets(text)
     if record.exc_info and record.exc_info[1]:
         text += f" ({describe(record.exc_info[1])})"
     trip.log(record.levelname.lower(), f"{record.name}: {text}")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from time import thread_time_ns
 from typing import Any
 
-from flask import Flask, g
+from flask import Flask, g, request
 from flask.sessions import SecureCookieSessionInterface
 from flask.wrappers import Request
 from werkzeug.exceptions import HTTPException
@@ -22,7 +22,7 @@ from app.trips import trip as t
 from app.trips.body import Body
 from app.trips.guard import guarded
 from app.trips.layers import Layer, arrive, note_headers
-from app.trips.redact import safe_headers
+from app.trips.redact import safe_headers, safe_path
 from app.trips.templates import RecordingEnvironment
 from app.trips.trip import EXTRA, Span, Trip
 from app.trips.verdicts import describe, judge_after, judge_before, see_context, see_response
@@ -125,6 +125,11 @@ class RecordingFlask(Flask):
         if trip is not None and request is not None and adapter is not None:
             adapter.match = _timed_match(trip, adapter)  # type: ignore[method-assign]
         return adapter
+
+    def log_exception(self, exc_info: Any) -> None:
+        """Flask's log line for an error nobody caught, without what is secret in the address."""
+        path = safe_path(request.path, request.view_args)
+        self.logger.error("Exception on %s [%s]", path, request.method, exc_info=exc_info)
 
     # Stages 3, 5 and 8: every function Flask calls.
 

@@ -49,7 +49,7 @@ _SECRET_NAMES = (
     r"|credential\w*|private[_-]?key|access[_-]?key|otp|pin|cvv|iban|card[_-]?number|bearer"
 )
 _PAIR = re.compile(
-    rf"(?i)\b([\w-]*(?:{_SECRET_NAMES})[\w-]*[\"']?\s*[=:]\s*|bearer\s+)(\"[^\"]*\"|'[^']*'|[^\s,;&)}}]+)"
+    rf"(?i)\b([\w-]*(?:{_SECRET_NAMES})[\w-]*[\"']?\s*[=:]\s*|bearer\s+)((?:bearer|basic)\s+\S+|\"[^\"]*\"|'[^']*'|[^\s,;&)}}]+)"
 )
 _NAME = re.compile(rf"(?i)(?:{_SECRET_NAMES})")
 _LITERAL = re.compile(r"'(?:[^']|'')*'")

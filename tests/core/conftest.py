@@ -30,7 +30,9 @@ class Wire:
             sock.connect(("127.0.0.1", self.port))
             yield sock
 
-    def get(self, path: str, method: str = "GET", headers: str = "", body: bytes = b"") -> tuple[int, str, bytes]:
+    def get(
+        self, path: str, method: str = "GET", headers: str = "", body: bytes = b""
+    ) -> tuple[int, str, bytes]:
         """Status, trip id and body of one request."""
         length = f"Content-Length: {len(body)}\r\n" if body else ""
         head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}{length}\r\n"
