@@ -56,11 +56,11 @@ def may(actor: Actor | None, action: str, subject: str = "") -> bool:
 
 def require(actor: Actor | None, action: str, subject: str = "") -> None:
     """Raise Forbidden, in words that name the right and who can give it, unless `may`."""
+    if action == PUBLIC:
+        return
     allowed = may(actor, action, subject)
-    trips.event(
-        "permission",
-        f"{action} {subject}: {'allowed' if allowed else 'refused'}".replace(" :", ":"),
-    )
+    what = f"{action} {subject}".rstrip()
+    trips.event("permission", f"{what}: {'allowed' if allowed else 'refused'}")
     if not allowed:
         raise Forbidden(
             f"This needs the right “{action}”. An administrator of this workspace can give it to you."

@@ -81,14 +81,17 @@ class Keeper:
         if trip.status >= 500 or trip.error:
             self.errors.append(trip)
         route = trip.route or "(no rule)"
-        slow = self.slowest.setdefault(route, [])
+        slow = self.slowest.get(route) or []
         if len(slow) < 5 or trip.elapsed_ns > slow[-1].elapsed_ns:
             self.slowest[route] = sorted([*slow, trip], key=lambda one: -one.elapsed_ns)[:5]
 
     def _why_keep(self, trip: Trip) -> str:
-        times = self.times.setdefault(trip.route or "", deque(maxlen=64))
-        slow = trip.elapsed_ns > SLOW_NS and trip.elapsed_ns > _p95(times)
-        times.append(trip.elapsed_ns)
+        took = trip.elapsed_ns
+        times = self.times.get(trip.route or "")
+        if times is None:
+            times = self.times[trip.route or ""] = deque(maxlen=64)
+        slow = took > SLOW_NS and took > _p95(times)
+        times.append(took)
         if self.keep_all:
             return "debug"
         if trip.status >= 500 or trip.error:

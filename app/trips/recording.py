@@ -25,7 +25,14 @@ from app.trips.layers import Layer, arrive, note_headers
 from app.trips.redact import safe_headers, safe_path
 from app.trips.templates import RecordingEnvironment
 from app.trips.trip import EXTRA, Span, Trip
-from app.trips.verdicts import describe, judge_after, judge_before, see_context, see_response
+from app.trips.verdicts import (
+    describe,
+    is_changed,
+    judge_after,
+    judge_before,
+    see_context,
+    see_response,
+)
 
 WSGIApp = Callable[..., Iterable[bytes]]
 
@@ -197,7 +204,7 @@ def _take_arrival(trip: Trip, arrival: Any) -> None:
 def _listening(trip: Trip, start_response: Any) -> Any:
     def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
         note_headers(trip, headers)
-        if not any(name == "X-Trip-Id" for name, _ in headers):  # the hook that sets it did not run
+        if ("X-Trip-Id", trip.id) not in headers:  # the hook that sets it did not run
             headers.append(("X-Trip-Id", trip.id))
         trip.status = int(status[:3])
         trip.response_headers = headers
@@ -274,7 +281,8 @@ def _timed_before(function: Callable[..., Any], name: str) -> Callable[..., Any]
         seen = see_context(trip)
         try:
             answer = function()
-            judge_before(trip, span, seen, answer)
+            if answer is not None or is_changed(trip, seen):
+                judge_before(trip, span, seen, answer)
             return answer
         except BaseException as error:
             span[EXTRA] = ("blocked", describe(error))

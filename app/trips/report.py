@@ -20,19 +20,18 @@ from app.trips.redact import (
 )
 from app.trips.trip import (
     CLIENT,
-    DATABASE,
     EXTRA,
     INNER,
     KIND,
     KINDS,
     NAME,
     PARENT,
+    SHOWN_BY_SPANS,
     STAGES,
     START,
     TEMPLATE,
     TIME,
     TITLES,
-    URL,
     Span,
     Trip,
 )  # fmt: skip
@@ -156,9 +155,6 @@ def _stage(trip: Trip, number: int, bars: list[list[int]]) -> Data:
     }
 
 
-_SHOWN_BY_SPANS = (URL, DATABASE, TEMPLATE)
-
-
 def _bars(trip: Trip) -> list[list[list[int]]]:
     """For each stage its pieces on the axis, `[start, length]`; pieces that follow at once are one."""
     pieces: list[list[tuple[int, int]]] = [[] for _ in range(9)]
@@ -166,7 +162,7 @@ def _bars(trip: Trip) -> list[list[list[int]]]:
         pieces[phase].append((start, length))
     for span in trip.spans:
         stage = KINDS[span[KIND]]
-        if stage is not None and (stage in _SHOWN_BY_SPANS or span[KIND] == "layer"):
+        if stage is not None and (stage in SHOWN_BY_SPANS or span[KIND] == "layer"):
             pieces[stage].append((span[START], span[TIME]))
     return [_joined(trip, sorted(stage)) for stage in pieces]
 

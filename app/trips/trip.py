@@ -11,7 +11,7 @@ Times are nanoseconds of `time.perf_counter_ns`, except `began_at` (Unix time, s
 
 from __future__ import annotations
 
-import secrets
+import random
 import time
 from typing import Any
 
@@ -57,6 +57,9 @@ KINDS: dict[str, int | None] = {
     "teardown": AFTER,
     "send": RESPONSE,
 }
+
+SHOWN_BY_SPANS = (URL, DATABASE, TEMPLATE)
+"""Stages without a phase of their own: they lie inside others."""
 
 MAX_SPANS = 500
 MAX_LOGS = 200
@@ -109,7 +112,7 @@ class Trip:
     keep = ""
 
     def __init__(self, method: str, path: str, t0: int) -> None:
-        self.id = secrets.token_hex(8)
+        self.id = f"{random.getrandbits(64):016x}"  # a name, no secret: rights decide who may look
         self.began_at = time.time()
         self.method = method
         self.path = path
@@ -164,17 +167,18 @@ class Trip:
         self._account(span, length, length)
 
     def _account(self, span: Span, length: int, own: int) -> None:
+        top = self.top
+        if top is None:
+            self.phase_inner += length
+        else:
+            top[INNER] += length
         span[TIME] += length
         stage = KINDS[span[KIND]]
         if stage is None:
             stage = self._stage_around(span)
-        elif stage == DATABASE or stage == URL or (stage == TEMPLATE and not self._in_template()):
+        elif stage in SHOWN_BY_SPANS and (stage != TEMPLATE or not self._in_template()):
             self.total[stage] += length
         self.own[stage] += own
-        if self.top is None:
-            self.phase_inner += length
-        else:
-            self.top[INNER] += length
 
     def _stage_around(self, span: Span) -> int:
         while (span := span[PARENT]) is not None:

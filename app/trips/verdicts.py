@@ -27,7 +27,15 @@ def describe(error: BaseException) -> str:
 def see_context(trip: Trip) -> tuple[dict[str, Any], bool]:
     """What a before-request function may change: `g`, and whether the session is marked as changed."""
     g = trip.g
-    return (g.copy() if g else {}), bool(trip.session is not None and trip.session.modified)
+    return (g.copy() if g else {}), getattr(trip.session, "modified", False)
+
+
+def is_changed(trip: Trip, seen: tuple[dict[str, Any], bool]) -> bool:
+    """Whether `g` or the session is not as it was seen; compares by identity, so it cannot fail."""
+    earlier, was_modified = seen
+    g = trip.g or {}
+    same = len(g) == len(earlier) and all(map(is_, g.values(), earlier.values()))
+    return not same or getattr(trip.session, "modified", False) is not was_modified
 
 
 @guarded
@@ -38,11 +46,11 @@ def judge_before(trip: Trip, span: Span, seen: tuple[dict[str, Any], bool], answ
         return
     earlier, was_modified = seen
     g = trip.g or {}
-    if len(g) != len(earlier) or not all(map(is_, g.values(), earlier.values())):
-        names = sorted(k for k in g.keys() | earlier.keys() if g.get(k, g) is not earlier.get(k, g))
-        span[EXTRA] = ("changed", "set " + ", ".join("g." + name for name in names))
-    if trip.session is not None and trip.session.modified and not was_modified:
-        span[EXTRA] = ("changed", "changed the session")
+    names = sorted(k for k in g.keys() | earlier.keys() if g.get(k, g) is not earlier.get(k, g))
+    told = ["set " + ", ".join("g." + name for name in names)] if names else []
+    if getattr(trip.session, "modified", False) and not was_modified:
+        told.append("changed the session")
+    span[EXTRA] = ("changed", "; ".join(told)) if told else PASSED
 
 
 def _status_of(answer: Any) -> str:
