@@ -16,11 +16,13 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+_PAIRS = [(name.lower(), (name, value)) for name, value in SECURITY_HEADERS.items()]
+
 
 def make_safe(response: Response) -> Response:
     """Run nothing but our own files, frame and sniff nothing; a header that is there stays."""
-    for name, value in SECURITY_HEADERS.items():
-        response.headers.setdefault(name, value)
+    present = {name.lower() for name, _ in response.headers}
+    response.headers.extend([pair for key, pair in _PAIRS if key not in present])
     if request.is_secure:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     return response

@@ -29,6 +29,8 @@ from app.headers import make_safe
 from app.sessions import actor_of
 from app.trips.redact import safe_path
 
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
+
 request_log = logging.getLogger("roundtrip.request")
 
 
@@ -39,7 +41,6 @@ def init_app(app: Flask) -> None:
     for after in reversed(AFTER):
         app.after_request(after)
     login.user_loader(actor_of)
-    throttle.init_app(app)
     if proxies := app.config["ROUNDTRIP_PROXIES"]:
         from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -66,7 +67,7 @@ def trusted_host() -> None:
 def size_limit() -> None:
     """Blocks a body over the limit before anything reads it. (Behind Waitress it was refused even earlier.)"""
     limit = current_app.config["MAX_CONTENT_LENGTH"]
-    if (request.content_length or 0) > limit:
+    if request.environ.get("CONTENT_LENGTH") and (request.content_length or 0) > limit:
         raise RequestEntityTooLarge(
             f"What you sent is larger than the {limit // 1_000_000:,} MB this app accepts."
         )
@@ -75,7 +76,11 @@ def size_limit() -> None:
 def person() -> None:
     """Finds out who asks: the cookie names a session, the session's row names the person."""
     g.actor = None
-    if not _is_static() and current_user.is_authenticated:
+    if _is_static() or current_app.config["SESSION_COOKIE_NAME"] not in request.environ.get(
+        "HTTP_COOKIE", ""
+    ):
+        return
+    if current_user.is_authenticated:
         g.actor = current_user._get_current_object()
         trips.identify(g.actor.id, g.actor.name)
 
@@ -102,7 +107,9 @@ def rate_limit() -> None:
 
 def csrf_token() -> None:
     """Blocks a form that was not made by this app for this session (cross-site request forgery)."""
-    if request.endpoint and current_app.config["WTF_CSRF_ENABLED"]:
+    if request.method in SAFE_METHODS or request.endpoint is None:
+        return
+    if current_app.config["WTF_CSRF_ENABLED"]:
         try:
             csrf.protect()
         except CSRFError as error:
@@ -123,7 +130,9 @@ def default_deny() -> None:
             "the route %s declares no right, so nobody may use it", request.endpoint
         )
         raise Forbidden("This page has not been opened to anybody yet.")
-    if g.actor is None and right[0] != permissions.PUBLIC:
+    if right[0] == permissions.PUBLIC:
+        return
+    if g.actor is None:
         raise SignInNeeded("This needs somebody who has signed in.")
     permissions.require(g.actor, *right)
 
@@ -145,7 +154,7 @@ BEFORE = (
 
 def conditional(response: Response) -> Response:
     """Answers 304 where the browser's copy is still right, by the ETag the view has set."""
-    if response.status_code == 200 and response.get_etag()[0] and not response.is_streamed:
+    if "ETag" in response.headers and response.status_code == 200 and not response.is_streamed:
         asked = request.environ.get("HTTP_IF_NONE_MATCH", "")
         plain = re.sub(r":(gzip|br|zstd|deflate)\"", '"', asked)  # compression adds its name
         response.make_conditional({**request.environ, "HTTP_IF_NONE_MATCH": plain})
@@ -154,11 +163,16 @@ def conditional(response: Response) -> Response:
 
 def caching(response: Response) -> Response:
     """Keeps pages of signed-in people out of every cache, and versioned files in it for a year."""
-    if _is_static() and response.status_code in (200, 304) and "v" in request.args:
-        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-    elif not _is_static():
-        response.headers.setdefault("Cache-Control", "no-store")
-        response.vary.add("Cookie")
+    if _is_static():
+        if "v" in request.args and response.status_code in (200, 304):
+            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    else:
+        if "Cache-Control" not in response.headers:
+            response.headers["Cache-Control"] = "no-store"
+        if "Vary" not in response.headers:
+            response.headers["Vary"] = "Cookie"
+        else:
+            response.vary.add("Cookie")
     return response
 
 
@@ -180,21 +194,9 @@ def trip_number(response: Response) -> Response:
 
 def request_line(response: Response) -> Response:
     """Writes one structured line to the log for each request."""
-    line = {
-        "trip": g.get("trip_id"),
-        "person": g.actor.id if g.get("actor") else None,
-        "address": request.remote_addr,
-        "method": request.method,
-        "path": safe_path(request.path, request.view_args),
-        "status": response.status_code,
-        "ms": round((time.perf_counter() - g.get("began", time.perf_counter())) * 1000, 1),
-    }
     if request_log.isEnabledFor(logging.INFO):
-        request_log.info(
-            _as_text(line)
-            if current_app.config["ROUNDTRIP_LOG_FORMAT"] == "text"
-            else json.dumps(line)
-        )
+        as_json = current_app.config["ROUNDTRIP_LOG_FORMAT"] == "json"
+        request_log.info((json.dumps if as_json else _as_text)(_line(response)))
     return response
 
 
@@ -202,6 +204,19 @@ AFTER = (conditional, caching, compression, security_headers, trip_number, reque
 
 
 # Helpers ---------------------------------------------------------------------------------------
+
+
+def _line(response: Response) -> dict[str, Any]:
+    actor = g.get("actor")
+    return {
+        "trip": g.get("trip_id"),
+        "person": actor.id if actor else None,
+        "address": request.remote_addr,
+        "method": request.method,
+        "path": safe_path(request.path, request.view_args),
+        "status": response.status_code,
+        "ms": round((time.perf_counter() - g.get("began", time.perf_counter())) * 1000, 1),
+    }
 
 
 def _is_static() -> bool:

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from flask import Flask, current_app
+from flask import current_app
 from itsdangerous import BadSignature, URLSafeTimedSerializer
-from limits import RateLimitItem, parse
-from limits.storage import storage_from_string
-from limits.strategies import FixedWindowRateLimiter
 
 from app.errors import TooMany
 from app.sessions import digest
+
+if TYPE_CHECKING:
+    from limits import RateLimitItem
+    from limits.strategies import FixedWindowRateLimiter
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -29,18 +31,11 @@ GUARDED: set[str] = set()
 """Endpoints whose POST is a try at a password; blueprints add theirs."""
 
 
-def init_app(app: Flask) -> None:
-    """Choose where counts are kept."""
-    storage = storage_from_string(app.config["ROUNDTRIP_REDIS_URL"] or "memory://")
-    app.extensions["limiter"] = FixedWindowRateLimiter(storage)
-
-
 def limited(rate: str) -> Callable[[View], View]:
     """Declare how often one address may send to a route, as `60/minute`; reading is not counted."""
-    item = parse(rate)
 
     def declare(view: View) -> View:
-        view.rate = item  # type: ignore[attr-defined]
+        view.rate = rate  # type: ignore[attr-defined]
         return view
 
     return declare
@@ -48,8 +43,11 @@ def limited(rate: str) -> Callable[[View], View]:
 
 def check_route(view: Callable[..., Any], endpoint: str, address: str) -> None:
     """Raise TooMany when the address has used the route as often as it declares."""
-    rate = getattr(view, "rate", None)
-    if rate is not None and not _limiter().hit(rate, endpoint, address):
+    declared = getattr(view, "rate", None)
+    if declared is None:
+        return
+    rate = _parsed(declared)
+    if not _limiter().hit(rate, endpoint, address):
         wait = _wait(rate, endpoint, address)
         raise TooMany(f"Too many requests from your address. Try again in {_in_words(wait)}.", wait)
 
@@ -98,8 +96,22 @@ def _serializer() -> URLSafeTimedSerializer:
 
 
 def _limiter() -> FixedWindowRateLimiter:
+    """Made at the first count: the library would be a tenth of the start."""
+    if "limiter" not in current_app.extensions:
+        from limits.storage import storage_from_string
+        from limits.strategies import FixedWindowRateLimiter
+
+        storage = storage_from_string(current_app.config["ROUNDTRIP_REDIS_URL"] or "memory://")
+        current_app.extensions["limiter"] = FixedWindowRateLimiter(storage)
     limiter: FixedWindowRateLimiter = current_app.extensions["limiter"]
     return limiter
+
+
+@cache
+def _parsed(rate: str) -> RateLimitItem:
+    from limits import parse
+
+    return parse(rate)
 
 
 def _wait(rate: RateLimitItem, *key: str) -> int:
@@ -108,7 +120,7 @@ def _wait(rate: RateLimitItem, *key: str) -> int:
 
 def _rate() -> RateLimitItem | None:
     text = current_app.config["ROUNDTRIP_SIGNIN_RATE"]
-    return None if text == "off" else parse(text)
+    return None if text == "off" else _parsed(text)
 
 
 def _in_words(seconds: int) -> str:

@@ -54,7 +54,8 @@ def timed_cursor(base: type) -> type:
                 return method(*args)
             start = now()
             rows = method(*args)
-            trip.extend(span, now() - start)
+            took = now() - start
+            trip.extend(span, took, took)
             _count_rows(span, rows)
             return rows
 

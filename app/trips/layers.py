@@ -85,5 +85,6 @@ def _leave(trip: Trip, span: Span, verdict_if_first: tuple[str, str]) -> None:
         span[EXTRA] = verdict_if_first
         trip.close(span)
     elif trip.back:
-        trip.extend(span, now() - trip.back)
+        took = now() - trip.back
+        trip.extend(span, took, took)
     trip.back = now()

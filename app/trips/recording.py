@@ -14,6 +14,7 @@ from typing import Any
 from flask import Flask, g, request
 from flask.sessions import SecureCookieSessionInterface
 from flask.wrappers import Request
+from itsdangerous import URLSafeTimedSerializer
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
@@ -40,6 +41,16 @@ WSGIApp = Callable[..., Iterable[bytes]]
 class RecordingSessions(SecureCookieSessionInterface):
     """Flask's signed cookie session; opening and saving it are part of the trip."""
 
+    _made_for: tuple[Any, ...] = ()
+    _serializer: URLSafeTimedSerializer | None = None
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """Flask's, made once for the keys in use instead of once a request."""
+        keys = (app.secret_key, *(app.config["SECRET_KEY_FALLBACKS"] or ()))
+        if self._made_for != (app, keys):
+            self._made_for, self._serializer = (app, keys), super().get_signing_serializer(app)
+        return self._serializer
+
     def open_session(self, app: Flask, request: Request) -> Any:
         """Stage 3 begins here: the first thing Flask does with a request."""
         trip = CURRENT.get()
@@ -63,7 +74,8 @@ class RecordingSessions(SecureCookieSessionInterface):
         earlier = see_response(trip, response)
         try:
             super().save_session(app, session, response)
-            judge_after(trip, span, earlier, response)
+            if see_response(trip, response) != earlier:
+                judge_after(trip, span, earlier)
         finally:
             trip.close(span)
 
@@ -72,9 +84,9 @@ class RecordingFlask(Flask):
     """A Flask application whose requests are trips. With recording off it is plain Flask."""
 
     jinja_environment = RecordingEnvironment
-    session_interface = RecordingSessions()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.session_interface = RecordingSessions()
         self.layers: list[str] = []  # WSGI middleware, the innermost first
         self._outermost: WSGIApp = self._core
         self._wrapped: dict[Any, Callable[..., Any]] = {}
@@ -147,11 +159,12 @@ class RecordingFlask(Flask):
 
     def _wrap(self, func: Callable[..., Any]) -> Callable[..., Any]:
         sync = super().ensure_sync(func)
-        kind = self.kind_of(func) if self.extensions["trips"].on else None
+        kind = self.kind_of(func)
         if kind is None:  # not one of ours: a method of a view class, for example
             return sync
-        self._wrapped[func] = wrapper = _WRAPPERS[kind](sync, name_of(func))
-        return wrapper
+        on = self.extensions["trips"].on
+        self._wrapped[func] = _WRAPPERS[kind](sync, name_of(func)) if on else sync
+        return self._wrapped[func]
 
     def kind_of(self, func: Callable[..., Any]) -> str | None:
         """Where Flask keeps this function: before, after, teardown, view, …; None: nowhere."""
@@ -322,7 +335,8 @@ def _timed_after(function: Callable[..., Any], name: str) -> Callable[..., Any]:
         earlier = trip.headers or see_response(trip, response)
         try:
             later = function(response)
-            judge_after(trip, span, earlier, later)
+            if see_response(trip, later) != earlier:
+                judge_after(trip, span, earlier)
             return later
         except BaseException as error:
             span[EXTRA] = ("blocked", describe(error))

@@ -160,13 +160,13 @@ class Trip:
         """End a span; its time is taken out of what surrounds it."""
         length = now() - span[START]
         self.top = span[PARENT]
-        self._account(span, length, length - span[INNER])
+        self.extend(span, length, length - span[INNER])
 
-    def extend(self, span: Span, length: int) -> None:
-        """Add time to a span that was closed before: rows fetched after their query ran."""
-        self._account(span, length, length)
+    def extend(self, span: Span, length: int, own: int) -> None:
+        """Add time to a span, `own` of it spent in the span itself.
 
-    def _account(self, span: Span, length: int, own: int) -> None:
+        Also after it was closed: the rows of a query are fetched after it ran.
+        """
         top = self.top
         if top is None:
             self.phase_inner += length
@@ -200,7 +200,7 @@ class Trip:
         span: Span = ["send", "waiting for the client", now() - length, 0, self.top, 0, None]
         if len(self.spans) < MAX_SPANS:
             self.spans.append(span)
-        self._account(span, length, length)
+        self.extend(span, length, length)
 
     def log(self, kind: str, text: str) -> None:
         """Note a line at its time; over the limit only the count goes on."""

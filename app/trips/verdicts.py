@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from operator import is_
 from typing import Any
 
@@ -61,29 +60,27 @@ def _status_of(answer: Any) -> str:
 
 def see_response(trip: Trip, response: Any) -> tuple[Any, ...]:
     """Status, headers and body of a response; the look after one hook serves before the next."""
-    trip.headers = (response.status_code, list(response.headers), response.response)
+    trip.headers = (response.status_code, list(response.headers), id(response.response))
     return trip.headers
 
 
 @guarded
-def judge_after(trip: Trip, span: Span, earlier: tuple[Any, ...], response: Any) -> None:
-    """Passed, or what it changed on the response."""
-    later = see_response(trip, response)
+def judge_after(trip: Trip, span: Span, earlier: tuple[Any, ...]) -> None:
+    """What a hook changed on the response, which looked like `earlier` before it."""
+    later = trip.headers or earlier
     changes = header_changes(earlier[1], later[1])
     if later[0] != earlier[0]:
         changes.append(f"status {earlier[0]} → {later[0]}")
-    if later[2] is not earlier[2]:
+    if later[2] != earlier[2]:
         changes.append("replaced the body")
-    if changes:
-        span[EXTRA] = ("changed", "; ".join(changes))
+    span[EXTRA] = ("changed", "; ".join(changes))
 
 
-def header_changes(
-    earlier: Iterable[tuple[str, str]], later: Iterable[tuple[str, str]]
-) -> list[str]:
+def header_changes(earlier: list[tuple[str, str]], later: list[tuple[str, str]]) -> list[str]:
     """`added A, B`, `changed C`, `removed D`: names only, values may be secret."""
-    if earlier == later:
-        return []
+    if later[: len(earlier)] == earlier:  # the usual case: some were added
+        added = ", ".join(name for name, _ in later[len(earlier) :])
+        return [f"added {added}"] if added else []
     old, new = dict(earlier), dict(later)
     groups = {
         "added": [k for k in new if k not in old],
