@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import blueprints
-from app import cli, config, database, errors, extensions, hooks, pages, trips
+from app import cli, config, database, errors, extensions, hooks, logs, pages, trips
 from app.trips.recording import RecordingFlask
 
 
@@ -18,6 +18,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> RecordingFlask:
     """
     app = RecordingFlask("app", root_path=str(config.CHECKOUT))
     config.load(app, overrides or {})  # settings, instance folder, secret key
+    logs.init_app(app)  # where log lines go
     trips.init_app(app)  # stages 1 and 2: the trip starts where the server calls the app
     hooks.init_app(app)  # stages 3 and 8: the middleware in running order
     extensions.init_app(app)  # what the hooks use: database, sign-in, CSRF, limits, compression
@@ -26,4 +27,5 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> RecordingFlask:
     pages.init_app(app)  # stage 7: what every template may use
     cli.init_app(app)  # the commands of the core
     blueprints.discover(app)  # stages 4 and 5: addresses and views
+    hooks.trust_proxies(app)  # last, as the outermost WSGI middleware runs first
     return app

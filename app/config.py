@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import secrets
+import sys
 import time
 import tomllib
 from collections.abc import Callable, Mapping
@@ -22,11 +23,22 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 PREFIX = "ROUNDTRIP_"
 
 
-class SettingError(SystemExit):
-    """A setting that cannot be used; its text names the setting and what works.
+class StartError(SystemExit):
+    """The app cannot start; its text says why and what works.
 
     Where nobody catches it, Python prints the text and ends with status 1, without a traceback.
+    gunicorn starts a worker again for ever after every status but 3.
     """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        if "gunicorn" in sys.modules:
+            print(text, file=sys.stderr, flush=True)  # noqa: T201
+            self.code = 3
+
+
+class SettingError(StartError):
+    """A setting that cannot be used; its text names the setting and what works."""
 
 
 class Setting(NamedTuple):

@@ -48,6 +48,11 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
         "mmap_size = 268435456",
     ):
         connection.execute(f"PRAGMA {pragma}")
+    connection.create_function("lower", 1, _lower, deterministic=True)  # SQLite's knows ASCII only
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

@@ -35,16 +35,21 @@ request_log = logging.getLogger("roundtrip.request")
 
 
 def init_app(app: Flask) -> None:
-    """Register the functions below, and the proxies in front if there are any."""
+    """Register the functions below."""
     for before in BEFORE:
         app.before_request(before)
     for after in reversed(AFTER):
         app.after_request(after)
     login.user_loader(actor_of)
+
+
+def trust_proxies(app: Flask) -> None:
+    """Take address, scheme and host from the proxies in front, outside of all other middleware."""
     if proxies := app.config["ROUNDTRIP_PROXIES"]:
         from werkzeug.middleware.proxy_fix import ProxyFix
 
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
+        wrapped = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)
+        app.wsgi_app = wrapped  # type: ignore[method-assign]
 
 
 # Before the view -------------------------------------------------------------------------------

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import date, datetime
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 from flask import Flask, current_app, flash, g, request, url_for
 from jinja2 import FileSystemBytecodeCache
 
 from app import permissions, trips
+from app.clock import day, moment
 
 
 class Nav(NamedTuple):
@@ -25,9 +25,23 @@ class Nav(NamedTuple):
     right: str = permissions.SIGNED_IN
 
 
+class Offer(NamedTuple):
+    """Something to begin with, as a blueprint gives it in `OFFERS`: a button on the home page.
+
+    It is shown while `wanted()` is true, and posts to the endpoint.
+    """
+
+    text: str
+    button: str
+    endpoint: str
+    wanted: Callable[[], bool]
+    right: str = permissions.SIGNED_IN
+
+
 def init_app(app: Flask) -> None:
     """Give templates what they use."""
     app.extensions["nav"] = []
+    app.extensions["offers"] = []
     app.context_processor(frame)
     app.url_defaults(_version_static)
     app.add_template_filter(day)
@@ -108,31 +122,6 @@ def _hash(path: str, fresh: bool) -> str | None:
 def _file_hash(path: str) -> str | None:
     file = Path(path)
     return hashlib.sha256(file.read_bytes()).hexdigest()[:10] if file.is_file() else None
-
-
-def local(value: datetime) -> datetime:
-    """A moment in the workspace's time zone."""
-    return value.astimezone(ZoneInfo(current_app.config["ROUNDTRIP_TIMEZONE"]))
-
-
-def today() -> date:
-    """The day it is in the workspace's time zone."""
-    from app.extensions import utcnow
-
-    return local(utcnow()).date()
-
-
-def day(value: date | datetime | None) -> str:
-    """22 Nov 2026; empty for nothing."""
-    if value is None:
-        return ""
-    value = local(value) if isinstance(value, datetime) else value
-    return f"{value.day} {value:%b %Y}"
-
-
-def moment(value: datetime | None) -> str:
-    """22 Nov 2026, 11:42; empty for nothing."""
-    return f"{day(value)}, {local(value):%H:%M}" if value else ""
 
 
 def number(value: int | float | None) -> str:

@@ -5,27 +5,26 @@ from __future__ import annotations
 import logging
 import select
 import signal
-import sys
+import time
 from typing import Any
 
 import click
 from flask import Flask
 
-from app import database
+from app import database, logs
+from app.config import StartError
 
-SELECT_LIMIT = (
-    500  # where there is no poll(), as on Windows, select() takes no more than 512 sockets
-)
+DRAIN_SECONDS = 25
+# Where there is no poll(), as on Windows, select() takes no more than 512 sockets.
+SELECT_LIMIT = 500
 
 
 def serve(
     app: Flask, host: str | None = None, port: int | None = None, threads: int | None = None
 ) -> None:
     """Upgrade the database, then serve until Ctrl-C or SIGTERM. Ends the process with one line if it cannot."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    from app.trips.server import (
-        create_server,
-    )  # imports Waitress, which another server does not need
+    logs.show_requests()
+    from app.trips.server import create_server  # not above: another server needs no Waitress
 
     host = host or app.config["ROUNDTRIP_HOST"]
     port = app.config["ROUNDTRIP_PORT"] if port is None else port
@@ -39,8 +38,39 @@ def serve(
         ) from None
     _announce(app, _address(app, server, host))
     signal.signal(signal.SIGTERM, _stop)
-    server.run()  # returns after Ctrl-C or SIGTERM, when what was being answered is answered
+    _run(server)  # returns after Ctrl-C or SIGTERM, when what was being answered is answered
     app.extensions["trips"].store.flush()
+
+
+def _run(server: Any) -> None:
+    """Serve until Ctrl-C or SIGTERM. Waitress's own `run` would then wait for its threads for five
+    seconds only, and send nothing of an answer that the client has not yet taken."""
+    from waitress import wasyncore
+
+    sockets = getattr(server, "map", None) or server._map
+    poll = server.adj.asyncore_use_poll
+    try:
+        wasyncore.loop(timeout=server.adj.asyncore_loop_timeout, map=sockets, use_poll=poll)
+    except (SystemExit, KeyboardInterrupt):
+        _drain(sockets, poll)
+        server.task_dispatcher.shutdown(timeout=1)
+
+
+def _drain(sockets: dict[int, Any], poll: bool) -> None:
+    """Take nothing new, and end what has begun, for up to DRAIN_SECONDS."""
+    from waitress import wasyncore
+    from waitress.channel import HTTPChannel
+
+    until = time.monotonic() + DRAIN_SECONDS
+    for listener in [one for one in sockets.values() if one.accepting]:
+        wasyncore.dispatcher.close(listener)
+    busy: list[Any] = list(sockets.values())
+    while busy and time.monotonic() < until:
+        channels = [one for one in sockets.values() if isinstance(one, HTTPChannel)]
+        busy = [one for one in channels if one.requests or one.total_outbufs_len]
+        for idle in set(channels) - set(busy):
+            idle.will_close = True
+        wasyncore.loop(timeout=0.1, map=sockets, use_poll=poll, count=1)
 
 
 def prepare(app: Flask) -> None:
@@ -54,10 +84,16 @@ def prepare(app: Flask) -> None:
         if command.info_name == "run":
             _upgrade(app)
         return
+    logs.show_requests()
     with app.app_context():
-        state = database.state()
+        try:
+            state = database.state()
+        except database.SchemaError as error:
+            raise StartError(str(error)) from None
+    if state == "newer":
+        raise StartError("The database was made by a later version of the app. Start that version.")
     if state != "ready":
-        raise SystemExit("The database does not fit this version of the app. Run: flask upgrade")
+        raise StartError("The database does not fit this version of the app. Run: flask upgrade")
 
 
 def _upgrade(app: Flask) -> None:
@@ -65,7 +101,7 @@ def _upgrade(app: Flask) -> None:
         try:
             logging.getLogger("roundtrip").info(database.upgrade(app))
         except database.SchemaError as error:
-            raise SystemExit(str(error)) from None
+            raise StartError(str(error)) from None
 
 
 def _options(app: Flask, host: str, port: int, threads: int | None) -> dict[str, Any]:

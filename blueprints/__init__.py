@@ -2,6 +2,7 @@
 
 A blueprint is a module with a Flask `Blueprint` named `bp`. It may also have
     NAV        lines for the rail, a list of `app.pages.Nav`
+    OFFERS     things to begin with, on the home page, a list of `app.pages.Offer`
     init_app   a function that is given the app when the blueprint has been registered
 Drop-ins from other folders (setting PLUGIN_DIRS) are imported by the same name, `blueprints.<name>`.
 """
@@ -36,6 +37,7 @@ def _register(app: Flask, name: str) -> None:
         module = importlib.import_module(f"{__name__}.{name}")
         app.register_blueprint(module.bp)
         app.extensions["nav"].extend(getattr(module, "NAV", ()))
+        app.extensions["offers"].extend(getattr(module, "OFFERS", ()))
         app.extensions["blueprints"][name] = _folder(module)
         if hasattr(module, "init_app"):
             module.init_app(app)

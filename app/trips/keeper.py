@@ -104,7 +104,7 @@ class Keeper:
 
     def in_memory(self) -> Iterator[Trip]:
         """Every trip in memory once, the newest first, the quiet ones last."""
-        slow = [trip for trips in self.slowest.values() for trip in trips]
+        slow = [trip for trips in list(self.slowest.values()) for trip in trips]
         known = {id(t): t for t in (*list(self.recent), *list(self.errors), *slow)}
         yield from sorted(known.values(), key=lambda trip: -trip.began_at)
         yield from reversed(list(self.quiet))

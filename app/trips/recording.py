@@ -87,18 +87,18 @@ class RecordingFlask(Flask):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.session_interface = RecordingSessions()
-        self.layers: list[str] = []  # WSGI middleware, the innermost first
+        self.layers: list[Layer] = []  # WSGI middleware, the innermost first
         self._outermost: WSGIApp = self._core
         self._wrapped: dict[Any, Callable[..., Any]] = {}
         super().__init__(*args, **kwargs)
 
     # Stage 2: the server calls the app; WSGI middleware runs.
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         """The WSGI entry: here the trip begins, outside of all middleware."""
         keeper = self.extensions["trips"]
         if not keeper.on:
-            return self.wsgi_app(environ, start_response)
+            return self._outermost(environ, start_response)
         trip = _begin(environ)
         keeper.begin(trip)
         before = CURRENT.set(trip)
@@ -120,7 +120,7 @@ class RecordingFlask(Flask):
     @wsgi_app.setter
     def wsgi_app(self, middleware: WSGIApp) -> None:
         layer = Layer(middleware)
-        self.layers.append(layer.name)
+        self.layers.append(layer)
         self._outermost = layer
 
     def _core(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -196,7 +196,8 @@ def name_of(func: Callable[..., Any]) -> str:
 
 
 def _begin(environ: dict[str, Any]) -> Trip:
-    trip = Trip(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""), t.now())
+    path = environ.get("PATH_INFO", "").encode("latin-1", "replace").decode("utf-8", "replace")
+    trip = Trip(environ["REQUEST_METHOD"], path, t.now())
     trip.cpu_start = thread_time_ns()
     trip.query = environ.get("QUERY_STRING", "")
     arrival = environ.get("roundtrip.arrival")

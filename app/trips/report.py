@@ -124,14 +124,14 @@ def _summary(trip: Trip) -> Data:
 
 
 def _stopped_by(trip: Trip) -> Data | None:
-    """The first hook that blocked, with its words."""
-    for span in trip.spans:
-        if (
-            span[KIND] in ("before", "layer", "match")
-            and span[EXTRA]
-            and span[EXTRA][0] == "blocked"
-        ):
-            return {"name": span[NAME], "detail": span[EXTRA][1]}
+    """The first hook that blocked, with its words; a URL that did not match only if no hook did.
+
+    Flask matches first, but raises the 404 only when all before-request functions let it pass.
+    """
+    for kinds in (("before", "layer"), ("match",)):
+        for span in trip.spans:
+            if span[KIND] in kinds and span[EXTRA] and span[EXTRA][0] == "blocked":
+                return {"name": span[NAME], "detail": span[EXTRA][1]}
     return None
 
 
@@ -168,12 +168,14 @@ def _bars(trip: Trip) -> list[list[list[int]]]:
 
 
 def _joined(trip: Trip, pieces: list[tuple[int, int]]) -> list[list[int]]:
+    """Pieces nearer to each other than a picture can show are drawn as one."""
+    gap = trip.elapsed_ns // 1000 // 500
     bars: list[list[int]] = []
     for start, length in pieces:
         begin, size = (start - trip.t0) // 1000, length // 1000
-        if bars and begin <= bars[-1][0] + bars[-1][1] + 20:
+        if bars and begin <= bars[-1][0] + bars[-1][1] + gap:
             bars[-1][1] = max(bars[-1][1], begin + size - bars[-1][0])
-        elif len(bars) < 60:
+        else:
             bars.append([begin, size])
     return bars
 

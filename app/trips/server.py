@@ -57,6 +57,8 @@ class TimedParser(HTTPRequestParser):
         """Take bytes, as Waitress does."""
         self.first_byte = self.first_byte or now()
         consumed: int = super().received(data)
+        if self.error:  # 100 Continue would ask for the body that is being refused
+            self.expect_continue = False
         if self.completed:
             self.complete = now()
         return consumed

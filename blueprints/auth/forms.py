@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from flask_wtf import FlaskForm
 from wtforms import EmailField, HiddenField, PasswordField, RadioField, StringField
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired
 from wtforms.widgets import PasswordInput
+
+from app.forms import Form
 
 
 def _choices(**labels: str) -> list[SelectChoice]:
     return [SelectChoice(value, label) for value, label in labels.items()]
 
 
-class LoginForm(FlaskForm):
+class LoginForm(Form):
     """Email and password."""
 
     email = EmailField(
@@ -27,7 +28,7 @@ class LoginForm(FlaskForm):
     next = HiddenField()
 
 
-class SetupForm(FlaskForm):
+class SetupForm(Form):
     """The first administrator."""
 
     token = HiddenField()
@@ -43,7 +44,7 @@ class SetupForm(FlaskForm):
     )  # fmt: skip
 
 
-class ResetForm(FlaskForm):
+class ResetForm(Form):
     """A new password, by a link."""
 
     password = PasswordField(
@@ -53,7 +54,7 @@ class ResetForm(FlaskForm):
     )
 
 
-class ProfileForm(FlaskForm):
+class ProfileForm(Form):
     """Name and look."""
 
     name = StringField(
@@ -69,7 +70,7 @@ class ProfileForm(FlaskForm):
     )
 
 
-class PasswordForm(FlaskForm):
+class PasswordForm(Form):
     """Another password for oneself."""
 
     current = PasswordField(

@@ -8,10 +8,9 @@ from urllib.parse import quote, urlsplit
 
 from flask import flash, g, redirect, render_template, request, session, url_for
 from flask_login import login_user, logout_user
-from flask_wtf import FlaskForm
 
 from app import sessions, throttle
-from app.errors import Invalid, NotFound
+from app.errors import NotFound
 from app.permissions import public, signed_in
 from blueprints.auth import bp, services
 from blueprints.auth.forms import LoginForm, PasswordForm, ProfileForm, ResetForm, SetupForm
@@ -26,17 +25,12 @@ def login() -> Any:
     if g.actor is not None and request.method == "GET":
         return redirect(safe_next(form.next.data))
     if form.validate_on_submit():
-        try:
+        with form.showing_errors():
             return _signed_in(form)
-        except Invalid as error:
-            throttle.failed(
-                form.email.data,
-                request.remote_addr or "",
-                request.cookies.get(throttle.DEVICE_COOKIE),
-            )
-            _show(form, error)
-    status = 422 if form.errors else 200
-    return render_template("auth/login.html", form=form, waiting=not services.has_admin()), status
+        device = request.cookies.get(throttle.DEVICE_COOKIE)
+        throttle.failed(form.email.data, request.remote_addr or "", device)
+    waiting = not services.has_admin()
+    return render_template("auth/login.html", form=form, waiting=waiting), form.status
 
 
 def _signed_in(form: LoginForm) -> Any:
@@ -80,14 +74,10 @@ def setup() -> Any:
             "This link has been used, or its time is over. Starting the server again prints a new one."
         )
     if form.validate_on_submit():
-        try:
+        with form.showing_errors():
             services.set_up(form.token.data, form.name.data, form.email.data, form.password.data)
-            return _signed_in(
-                LoginForm(email=form.email.data, password=form.password.data, next="")
-            )
-        except Invalid as error:
-            _show(form, error)
-    return render_template("auth/setup.html", form=form), 422 if form.errors else 200
+            return _signed_in(LoginForm())
+    return render_template("auth/setup.html", form=form), form.status
 
 
 @bp.route("/reset/<token>", methods=["GET", "POST"])
@@ -101,13 +91,11 @@ def reset(token: str) -> Any:
         )
     form = ResetForm()
     if form.validate_on_submit():
-        try:
+        with form.showing_errors():
             services.reset_password(token, form.password.data)
             flash("Password set. Sign in with it now", "ok")
             return redirect(url_for("auth.login"), 303)
-        except Invalid as error:
-            _show(form, error)
-    return render_template("auth/reset.html", form=form), 422 if form.errors else 200
+    return render_template("auth/reset.html", form=form), form.status
 
 
 @bp.route("/account", methods=["GET", "POST"])
@@ -128,22 +116,18 @@ def password() -> Any:
     """Choose another password; every session ends, so one signs in again with it."""
     form = PasswordForm()
     if form.validate_on_submit():
-        try:
+        with form.showing_errors():
             services.change_password(g.actor, form.current.data, form.password.data)
             flash("Password changed. Sign in with the new one", "ok")
             return redirect(url_for("auth.login"), 303)
-        except Invalid as error:
-            _show(form, error)
     return _account(password=form)
 
 
-def _account(profile: FlaskForm | None = None, password: FlaskForm | None = None) -> Any:
-    forms = {
-        "profile": profile or ProfileForm(None, obj=g.actor),
-        "password": password or PasswordForm(None),
-    }
-    status = 422 if any(form.errors for form in forms.values()) else 200
-    return render_template("auth/account.html", **forms), status
+def _account(profile: ProfileForm | None = None, password: PasswordForm | None = None) -> Any:
+    profile = profile or ProfileForm(None, obj=g.actor)
+    password = password or PasswordForm(None)
+    page = render_template("auth/account.html", profile=profile, password=password)
+    return page, max(profile.status, password.status)
 
 
 @bp.get("/sessions")
@@ -166,11 +150,6 @@ def end_session() -> Any:
     ended = sum(sessions.end(g.actor.id, one) for one in ids)
     flash(f"{ended} session{'' if ended == 1 else 's'} ended", "ok")
     return redirect(url_for("auth.sessions_list"), 303)
-
-
-def _show(form: FlaskForm, error: Invalid) -> None:
-    for name, message in error.errors:
-        form[name].errors = [*form[name].errors, message]
 
 
 def safe_next(target: str | None) -> str:

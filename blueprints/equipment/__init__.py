@@ -14,10 +14,20 @@ Delete this folder, `templates/equipment/` and `tests/equipment/`, and the tool 
 
 from flask import Blueprint
 
-from app.pages import Nav
+from app.pages import Nav, Offer
 
 bp = Blueprint("equipment", __name__, url_prefix="/tools/equipment", cli_group="equipment")
 
 NAV = [Nav("Tools", "Equipment", "equipment.items", "list")]
 
-from blueprints.equipment import commands, views  # noqa: E402, F401
+from blueprints.equipment import commands, services, views  # noqa: E402, F401
+
+OFFERS = [
+    Offer(
+        "See a tool at work: equipment that is lent and returned, with forty made-up items.",
+        "Load the example",
+        "equipment.load_example",
+        services.nothing_yet,
+        "import",
+    )
+]

@@ -15,10 +15,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from app import trips
+from app.clock import local
 from app.database import writing
 from app.errors import Conflict
 from app.extensions import utcnow
-from app.pages import local
 from app.permissions import Actor, require
 from blueprints.equipment.models import Item, Loan
 from blueprints.equipment.services import TOOL

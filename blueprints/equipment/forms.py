@@ -7,18 +7,15 @@ beside the fields.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
-from flask_wtf import FlaskForm
 from wtforms import DateField, HiddenField, IntegerField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Optional
 from wtforms.widgets import TextInput
 
-from app.errors import Invalid
-from app.pages import today
+from app.clock import today
+from app.forms import Form
 from blueprints.equipment.models import Item
 from blueprints.equipment.services import ItemValues
 
@@ -37,24 +34,6 @@ def _whole(text: Any) -> int:
 
 
 WAS = "was-"
-
-
-class Form(FlaskForm):
-    """A form that can show what a service refused."""
-
-    @property
-    def status(self) -> int:
-        """The HTTP status of the page that shows this form."""
-        return 422 if self.errors else 200
-
-    @contextmanager
-    def showing_errors(self) -> Iterator[None]:
-        """Ends the block at an Invalid, with its messages at the fields they name."""
-        try:
-            yield
-        except Invalid as error:
-            for name, message in error.errors:
-                self[name].errors = [*self[name].errors, message]
 
 
 class ItemForm(Form):

@@ -11,19 +11,17 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 import sqlalchemy.orm as so
-from flask import current_app
 from sqlalchemy.exc import IntegrityError
 
 from app import trips
+from app.clock import day, today, zone
 from app.database import writing
 from app.errors import Conflict, Invalid, NotFound
 from app.extensions import db, utcnow
 from app.models import Person
-from app.pages import day, today
 from app.permissions import Actor, require
 from blueprints.equipment.models import Item, Loan
 
@@ -130,6 +128,11 @@ def _rows(query: sa.Select[Any], number: int) -> Sequence[Any]:
     return rows
 
 
+def nothing_yet() -> bool:
+    """Whether the tool is still empty, so that an example would help."""
+    return db.session.scalar(sa.select(sa.exists(sa.select(Item.id)))) is False
+
+
 def item(actor: Actor, item_id: int) -> Item:
     """One item. Raises NotFound."""
     require(actor, "read", TOOL)
@@ -160,10 +163,9 @@ def overdue(actor: Actor, number: int = 1) -> Page:
 def loans_a_month(actor: Actor, months: int = 12) -> list[tuple[str, int]]:
     """(month, loans begun in it), the last one being this month, in the workspace's time zone."""
     require(actor, "list", TOOL)
-    zone = ZoneInfo(current_app.config["ROUNDTRIP_TIMEZONE"])
     newest = today().year * 12 + today().month - 1
     numbers = range(newest - months + 1, newest + 2)
-    starts = [datetime(number // 12, number % 12 + 1, 1, tzinfo=zone) for number in numbers]
+    starts = [datetime(number // 12, number % 12 + 1, 1, tzinfo=zone()) for number in numbers]
     spans = list(zip(starts, starts[1:], strict=False))
     begun = [sa.func.count().filter(Loan.lent_at >= a, Loan.lent_at < b) for a, b in spans]
     counts = db.session.execute(sa.select(*begun).where(Loan.lent_at >= starts[0])).one()

@@ -8,8 +8,9 @@ from flask import flash, g, redirect, render_template, request, url_for
 from flask.views import MethodView
 from werkzeug.exceptions import BadRequest
 
+from app.clock import day, today
 from app.errors import Conflict, app_error, wants_json
-from app.pages import day, flash_undo, today
+from app.pages import flash_undo
 from app.permissions import requires
 from blueprints.equipment import bp, example, services
 from blueprints.equipment.forms import WAS, ItemForm, LoanForm

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, current_app, g, render_template
 
 from app import permissions
+from app.pages import Nav, Offer
 from app.permissions import signed_in
 from app.trips import report
 
@@ -17,13 +18,20 @@ bp = Blueprint("home", __name__)
 @signed_in
 def index() -> Any:
     """Where one begins."""
-    navs = current_app.extensions["nav"]
-    tools = [nav for nav in navs if nav.group == "Tools" and permissions.may(g.actor, nav.right)]
-    broken = current_app.extensions["broken"] if permissions.may(g.actor, "design") else {}
-    shown = "trips" in current_app.blueprints
+    found = current_app.extensions
+    tools = [nav for nav in found["nav"] if nav.group == "Tools" and _may(nav)]
     return render_template(
-        "home/index.html", tools=tools, broken=broken, last=_last_trip(), trips_shown=shown
+        "home/index.html",
+        tools=tools,
+        offers=[offer for offer in found["offers"] if _may(offer) and offer.wanted()],
+        broken=found["broken"] if permissions.may(g.actor, "design") else {},
+        last=_last_trip(),
+        trips_shown="trips" in current_app.blueprints,
     )
+
+
+def _may(thing: Nav | Offer) -> bool:
+    return permissions.may(g.actor, thing.right)
 
 
 def _last_trip() -> dict[str, Any] | None:

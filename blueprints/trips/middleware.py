@@ -123,9 +123,7 @@ def _why(thing: Any) -> str:
 
 
 def _layer(layer: Any) -> tuple[str, str]:
-    return str(getattr(layer, "name", layer)), _why(getattr(layer, "app", None)) if hasattr(
-        layer, "app"
-    ) else ""
+    return layer.name, _why(layer.app)
 
 
 def _uses() -> dict[tuple[str, str], Use]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from werkzeug.http import HTTP_STATUS_CODES
 
-from app.pages import day, local, today
+from app.clock import day, local, today
 from app.trips.keeper import Keeper
 from app.trips.report import slowest
 from app.trips.trip import STAGES, TITLES

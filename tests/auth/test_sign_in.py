@@ -193,7 +193,8 @@ def test_a_password_that_is_easy_to_guess_is_refused_with_what_works(bob, passwo
 
 
 @pytest.mark.parametrize(
-    "password", ["four words " * 11, "pässwörd ☃ mit Leerzeichen", "correct horse battery staple " * 3]
+    "password",
+    ["four words " * 11, "pässwörd ☃ mit Leerzeichen", "correct horse battery staple " * 3],
 )
 def test_a_long_password_is_never_cut(app, password):
     with app.app_context():

@@ -90,7 +90,12 @@ class Served:
 
     def cpu(self) -> float:
         """CPU seconds so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").rpartition(") ")[2].split()
+        fields = (
+            Path(f"/proc/{self.process.pid}/stat")
+            .read_text(encoding="ascii")
+            .rpartition(") ")[2]
+            .split()
+        )
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def memory(self) -> float:
@@ -126,7 +131,9 @@ def requests(instance: str) -> None:
                 app.times.append((app.cpu() - began) / CALLS * 1e6)
     hello, whole = (median(app.times) for app in apps)
     [app.close() for app in apps]
-    print(f"a plain route: {whole:.0f} µs, bare hello {hello:.0f} µs: ratio {whole / hello:.2f} (at most 1.5, aim 1.2)")
+    print(
+        f"a plain route: {whole:.0f} µs, bare hello {hello:.0f} µs: ratio {whole / hello:.2f} (at most 1.5, aim 1.2)"
+    )
 
 
 def starts(instance: str) -> None:

@@ -51,7 +51,9 @@ class Worker:
         return quantiles(self.times, n=5)[0]
 
 
-def in_turns(workers: list[Worker], one_round: Callable[[Worker], float], rounds: int = ROUNDS) -> None:
+def in_turns(
+    workers: list[Worker], one_round: Callable[[Worker], float], rounds: int = ROUNDS
+) -> None:
     """Let every worker do its round, again and again, in rotating order."""
     for n in range(rounds):
         for k in range(len(workers)):

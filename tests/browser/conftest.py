@@ -44,7 +44,9 @@ def new_page(chromium: Any, site: Any) -> Iterator[Any]:
     """A function that opens a page as somebody, in a size, scheme, with or without scripts."""
     contexts = []
 
-    def open_page(who: str | None = "alice", size: str = "wide", dark: bool = False, scripts: bool = True) -> Any:
+    def open_page(
+        who: str | None = "alice", size: str = "wide", dark: bool = False, scripts: bool = True
+    ) -> Any:
         width, height = SIZES[size]
         context = chromium.new_context(
             base_url=site.url,

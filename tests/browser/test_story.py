@@ -59,7 +59,9 @@ def test_a_post_without_token_is_found_with_its_hook_in_two_clicks(new_page):
     page.wait_for_selector("table.trip")
     text = page.locator("main").inner_text()
     assert "Stopped by hooks.csrf_token" in text
-    assert page.locator("tr", has_text="hooks.csrf_token").first.locator("text=blocked").count() >= 1
+    assert (
+        page.locator("tr", has_text="hooks.csrf_token").first.locator("text=blocked").count() >= 1
+    )
 
 
 def focus_by_tab(page, wanted: str, limit: int = 80):

@@ -157,7 +157,7 @@ def test_people_sign_in_on_postgresql_and_the_trip_times_its_driver(on_postgresq
     client = on_postgresql.test_client()
     with client.session_transaction() as session:
         session["_user_id"] = token
-    answer = client.get("/", buffered=True)
+    answer = client.get("/auth/account", buffered=True)
     check = TripCheck(on_postgresql.extensions["trips"].find(answer.headers["X-Trip-Id"])).queries(
         1
     )

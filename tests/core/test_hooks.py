@@ -160,7 +160,7 @@ def test_forwarded_headers_count_only_behind_a_declared_proxy(instance):
 def test_signed_in_people_cost_one_query_and_static_files_none(app, trip_of):
     bob = sign_in(app, "bob")
     trip_of(bob.get("/static/roundtrip.css")).queries(0)
-    check = trip_of(bob.get("/")).queries(1)
+    check = trip_of(bob.get("/auth/account")).queries(1)
     assert check.data["queries"][1]["where"] == "hooks.person"
 
 

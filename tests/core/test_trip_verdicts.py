@@ -62,6 +62,12 @@ def etag() -> Response:
     return response
 
 
+@dropin.get("/folder/")
+@public
+def folder() -> str:
+    return "folder"
+
+
 @dropin.get("/away")
 @public
 def away() -> Any:
@@ -189,7 +195,7 @@ GATE, STAMP = f"{__name__}.gate", f"{__name__}.stamp"
         ("/ok?stamp=fail", {}, 500, None),
         ("/nowhere", {}, 404, "URL match"),
         ("/form", {}, 405, "URL match"),
-        ("/docs", {}, 308, "URL match"),
+        ("/folder", {}, 308, "URL match"),
         ("/away", {}, 302, None),
         ("/boom", {}, 500, None),
         ("/conflict", {}, 409, None),

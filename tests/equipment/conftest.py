@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sa
 
 from app import create_app, database
+from app.clock import today
 from app.extensions import utcnow
-from app.pages import today
 from app.permissions import Actor
 from blueprints.equipment import services
 from blueprints.equipment.models import Item, Loan
@@ -24,7 +24,7 @@ POSTGRES = "postgresql://postgres@127.0.0.1:5432"
 
 @pytest.fixture
 def shared_data() -> Path:
-    """The folder of real data that lies beside the checkout on the team's machine."""
+    """The folder of real data that may lie beside the checkout."""
     if not SHARED.is_dir():
         pytest.skip(f"the real data are not here: {SHARED}")
     return SHARED

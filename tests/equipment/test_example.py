@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from app.clock import today
 from app.extensions import db, utcnow
-from app.pages import today
 from blueprints.equipment import example, services
 from blueprints.equipment.models import Item, Loan
 

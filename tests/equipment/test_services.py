@@ -10,10 +10,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from app.clock import today
 from app.database import writing
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.extensions import db, utcnow
-from app.pages import today
 from app.permissions import Actor
 from blueprints.equipment import services
 from blueprints.equipment.models import Item, Loan
@@ -248,7 +248,7 @@ def test_a_loan_is_overdue_by_the_day_in_the_workspaces_time_zone(
 ):
     """At noon of 1 June in London it is 2 June on Kiritimati and 1 June on Niue."""
     noon = datetime(2026, 6, 1, 12, tzinfo=UTC)
-    monkeypatch.setattr("app.extensions.utcnow", lambda: noon)
+    monkeypatch.setattr("app.clock.utcnow", lambda: noon)
     context.config["ROUNDTRIP_TIMEZONE"] = zone
     with writing() as session:
         loan = Loan(item_id=camera, borrower="x", lent_at=noon, due_on=date(2026, 6, 1))
@@ -278,7 +278,7 @@ def test_a_month_begins_at_midnight_in_the_workspaces_time_zone(
     context, actor, camera, monkeypatch
 ):
     context.config["ROUNDTRIP_TIMEZONE"] = "Europe/Berlin"
-    monkeypatch.setattr("app.extensions.utcnow", lambda: datetime(2026, 6, 15, tzinfo=UTC))
+    monkeypatch.setattr("app.clock.utcnow", lambda: datetime(2026, 6, 15, tzinfo=UTC))
     with writing() as session:  # half past midnight on 1 June in Berlin
         then = datetime(2026, 5, 31, 22, 30, tzinfo=UTC)
         session.add(Loan(item_id=camera, borrower="x", lent_at=then, due_on=then.date()))

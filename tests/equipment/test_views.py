@@ -8,7 +8,7 @@ from html import unescape
 
 import pytest
 
-from app.pages import day, today
+from app.clock import day, today
 from blueprints.equipment import services
 
 LIST = "/tools/equipment/item/"

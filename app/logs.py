@@ -1,0 +1,23 @@
+"""Where log lines go: to standard error, one line each, unless whoever runs the app has decided."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from flask import Flask
+
+
+def init_app(app: Flask) -> None:
+    """Write warnings and errors. Tests and hosts with handlers of their own keep theirs."""
+    root = logging.getLogger()
+    if not app.testing and not root.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        root.addHandler(handler)
+
+
+def show_requests() -> None:
+    """From now on also the line of each request, as a server should; a command need not."""
+    logging.getLogger().setLevel(logging.INFO)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
