@@ -41,6 +41,7 @@ DAYS = (
     "MM-DD-YYYY", "YYYY/MM/DD", "YYYY.MM.DD", "DD.MM.YY", "D.M.YY", "DD/MM/YY", "MM/DD/YY", "D/M/YY",
     "M/D/YY", "DD Mon YYYY", "D Mon YYYY", "DD-Mon-YYYY", "DD-Mon-YY", "Mon D, YYYY", "Mon DD, YYYY",
 )  # fmt: skip
+CENTURY = "; two digits are a year from 1969 to 2068"
 HOURS = ("hh:mm", "hh:mm:ss", "hh:mm:ss.fff", "h:mm", "h:mm AM", "h:mm:ss AM", "hh:mm AM")
 MIDNIGHTS = ("YYYY-MM-DD 00:00:00", "YYYY-MM-DD 00:00:00.000", "YYYY-MM-DDT00:00:00")
 
@@ -233,6 +234,10 @@ class Date(FieldType):
         if notation in (CANONICAL, FORM):
             return value.isoformat()
         return write(datetime.combine(value, time()), notation)
+
+    def reason(self, options: dict[str, Any], notation: str) -> str:
+        short = "YY" in notation and "YYYY" not in notation
+        return super().reason(options, notation) + (CENTURY if short else "")
 
     def convert(self, value: Any, source: Field, field: Field) -> Any:
         if isinstance(value, datetime):

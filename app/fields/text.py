@@ -178,7 +178,7 @@ class Text(FieldType):
         return digits and bool(EXACT_NAMES.search(words_of(name)) or self._counted(texts))
 
     def _counted(self, texts: Collection[str]) -> str:
-        zeros = sum(bool(re.match("0[0-9]", text)) for text in texts)
+        zeros = sum(bool(re.fullmatch("0[0-9]+", text.strip())) for text in texts)
         long = sum(text.isdigit() and len(text) > 15 for text in texts)
         if zeros:
             return f"{zeros:,} values begin with 0"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.fields import TYPES, Field
 
-settings.register_profile("laws", deadline=None, max_examples=60, derandomize=True, database=None)
+settings.register_profile("laws", deadline=None, max_examples=30, derandomize=True, database=None)
 settings.load_profile("laws")
 
 

@@ -136,7 +136,7 @@ PARTS = {
 def test_values_survive_and_are_found_and_sorted_as_python_would(column, declared):
     one = column(declared)
 
-    @settings(max_examples=30)
+    @settings(max_examples=20)
     @given(found=columns(declared), data=st.data())
     def law(found: list[Any], data: Any) -> None:
         one.fill(found)
@@ -225,10 +225,10 @@ def test_sums_and_averages_are_exact(column, declared):
     law()
 
 
-def test_a_hundred_thousand_times_ten_cents_is_ten_thousand(column):
+def test_twenty_thousand_times_ten_cents_are_two_thousand(column):
     one = column(field("money"))
-    one.fill([Decimal("0.10")] * 100_000)
-    assert one.one(sa.func.sum(one.c)) == Decimal("10000.00")
+    one.fill([Decimal("0.10")] * 20_000)
+    assert one.one(sa.func.sum(one.c)) == Decimal("2000.00")
     assert one.one(average(one.c)) == Decimal("0.1000")
 
 
