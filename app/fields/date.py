@@ -206,7 +206,17 @@ FIRST_AND_LAST: Mapping[str, Any] = {"min": sa.func.min, "max": sa.func.max}
 # Types -----------------------------------------------------------------------------------------
 
 
-class Date(FieldType):
+class Dated(FieldType):
+    """What has a day."""
+
+    aggregates = FIRST_AND_LAST
+
+    def reason(self, options: dict[str, Any], notation: str) -> str:
+        short = "YY" in notation and "YYYY" not in notation
+        return super().reason(options, notation) + (CENTURY if short else "")
+
+
+class Date(Dated):
     """A day, without a time zone."""
 
     name, noun, example, python = "date", "a date", "2026-12-24", date
@@ -215,7 +225,7 @@ class Date(FieldType):
         "but asks where 03/04/2026 can mean two days. Two digits are a year from 1969 to 2068."
     )
     notations = (*DAYS, *MIDNIGHTS)
-    lookups, aggregates, family = DATE, FIRST_AND_LAST, "date"
+    lookups, family = DATE, "date"
     stored, json_type = sa.Date, {"type": "string", "format": "date"}
 
     def sql(self, field: Field) -> sa.types.TypeEngine[Any]:
@@ -227,17 +237,18 @@ class Date(FieldType):
         return "sa.Date()"
 
     def read(self, text: str, field: Field, notation: str) -> date | None:
-        found = read(text, notation or "YYYY-MM-DD")
-        return found.date() if found else None
+        if notation:
+            found = read(text, notation)
+            return found.date() if found else None
+        try:  # the usual case of an import; Python would take other forms of ISO 8601 too
+            return date.fromisoformat(text) if ISO_DAY.fullmatch(text) else None
+        except ValueError:
+            return None
 
     def write(self, value: date, field: Field, notation: str) -> str:
         if notation in (CANONICAL, FORM):
             return value.isoformat()
         return write(datetime.combine(value, time()), notation)
-
-    def reason(self, options: dict[str, Any], notation: str) -> str:
-        short = "YY" in notation and "YYYY" not in notation
-        return super().reason(options, notation) + (CENTURY if short else "")
 
     def convert(self, value: Any, source: Field, field: Field) -> Any:
         if isinstance(value, datetime):
@@ -251,7 +262,7 @@ class Date(FieldType):
         return _time(value.isoformat(), clock.day(value))
 
 
-class DateTime(FieldType):
+class DateTime(Dated):
     """A moment. A time that the clocks show twice is the first of the two, unless it says."""
 
     name, noun, python = "date-time", "a date and time", datetime
@@ -266,7 +277,7 @@ class DateTime(FieldType):
         for blank in (" T" if day == "YYYY-MM-DD" else " ")
         for hour in HOURS
     )
-    lookups, aggregates, family = MOMENT, FIRST_AND_LAST, "date-time"
+    lookups, family = MOMENT, "date-time"
     stored, json_type = UTCDateTime, {"type": "string", "format": "date-time"}
 
     def sql(self, field: Field) -> sa.types.TypeEngine[Any]:
@@ -347,6 +358,7 @@ class Time(FieldType):
         return _time(value.isoformat(), self.text(value, field, FORM))
 
 
+ISO_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 ISO_MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})"
 )

@@ -186,12 +186,7 @@ class Number(FieldType):
     css, family = "num", "number"
     notations = tuple(plain_samples())
     lookups = {**lookups.EVERY, **lookups.SEVERAL, **lookups.RANGE}
-    aggregates = {
-        "sum": sa.func.sum,
-        "average": average,
-        "min": sa.func.min,
-        "max": sa.func.max,
-    }
+    aggregates = {"sum": sa.func.sum, "average": average, "min": sa.func.min, "max": sa.func.max}
 
     def scale(self, field: Field) -> int:
         """Number of decimals that are stored."""
@@ -232,7 +227,7 @@ class Number(FieldType):
         """What is said of too many decimals."""
         return f"can have up to {scale} decimals, like {self.example}"
 
-    def _bound(self, value: Decimal, field: Field) -> None:
+    def _bound(self, value: Decimal | int, field: Field) -> None:
         low, high = field.options.get("min"), field.options.get("max")
         if low is not None and value < Decimal(low):
             raise field.refusal(f"must be {low} or more")
@@ -314,6 +309,13 @@ class Integer(Number):
             return None
         bits = {sa.BigInteger: 0, sa.SmallInteger: 15}.get(type(column.type), 31)
         return {"min": -(2**bits), "max": 2**bits - 1} if bits else {}
+
+    def parse(self, text: str, field: Field, notation: str = CANONICAL) -> Any:
+        """Digits alone are the usual case, and an import has a million of them."""
+        if notation or len(text) > DIGITS or not (text.isascii() and text.isdigit()):
+            return super().parse(text, field, notation)
+        self._bound(int(text), field)
+        return int(text)
 
     def read(self, text: str, field: Field, notation: str) -> Decimal | None:
         value = super().read(text, field, notation)
