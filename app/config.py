@@ -88,9 +88,9 @@ def _rate(text: str) -> str:
     from limits import parse_many  # imported here: most starts keep the default
 
     try:
-        parse_many(text)
+        (_only,) = parse_many(text)
     except ValueError:
-        raise ValueError("a count and a period like 10/5 minutes, or off") from None
+        raise ValueError("one count and period like 10/5 minutes, or off") from None
     return text
 
 
@@ -197,14 +197,18 @@ def load(app: Flask, overrides: Mapping[str, Any]) -> None:
     Raises SettingError.
     """
     instance = Path(_value(SETTINGS[0], overrides, {})).resolve()
-    instance.mkdir(parents=True, exist_ok=True)
-    in_file = _read_file(instance / "config.toml")
-    _refuse_unknown(overrides, in_file)
-    for setting in SETTINGS:
-        app.config[PREFIX + setting.name] = _value(setting, overrides, in_file)
-    app.config[PREFIX + "INSTANCE"] = instance
-    app.instance_path = str(instance)
-    app.config.from_mapping(_for_flask(app.config, instance))
+    try:
+        instance.mkdir(parents=True, exist_ok=True)
+        in_file = _read_file(instance / "config.toml")
+        _refuse_unknown(overrides, in_file)
+        for setting in SETTINGS:
+            app.config[PREFIX + setting.name] = _value(setting, overrides, in_file)
+        app.config[PREFIX + "INSTANCE"] = instance
+        app.instance_path = str(instance)
+        app.config.from_mapping(_for_flask(app.config, instance))
+    except OSError as error:
+        why = f"{error.strerror or error}: {error.filename or instance}"
+        raise SettingError(f"The instance folder cannot be used. {why}") from None
     app.config.update({k: v for k, v in overrides.items() if k in _FLASK_OVERRIDES})
 
 
@@ -217,7 +221,8 @@ def _value(setting: Setting, overrides: Mapping[str, Any], in_file: Mapping[str,
     raw = os.environ.get(PREFIX + setting.name, in_file.get(setting.name.lower()))
     if raw is None or raw == "":
         return setting.default
-    text = " ".join(map(str, raw)) if isinstance(raw, list) else str(raw)
+    between = os.pathsep if setting.read is _folders else " "
+    text = between.join(map(str, raw)) if isinstance(raw, list) else str(raw)
     try:
         return setting.read(text)
     except ValueError as error:
@@ -228,7 +233,8 @@ def _read_file(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        return {name.lower(): value for name, value in found.items()}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingError(f"{path} cannot be read: {error}.") from None
 
@@ -253,12 +259,17 @@ def _for_flask(config: Mapping[str, Any], instance: Path) -> dict[str, Any]:
         "SECRET_KEY": config[PREFIX + "SECRET_KEY"] or _own_key(instance / "secret_key"),
         "SECRET_KEY_FALLBACKS": list(config[PREFIX + "SECRET_KEY_FALLBACKS"]),
         "SQLALCHEMY_DATABASE_URI": database.replace("postgresql://", "postgresql+psycopg://", 1),
+        "SQLALCHEMY_ENGINE_OPTIONS": {
+            "hide_parameters": True,  # errors carry them into logs and trips
+            "max_overflow": -1,  # the server's threads are the limit, none waits for a connection
+        },
         "MAX_CONTENT_LENGTH": config[PREFIX + "MAX_UPLOAD_MB"] * 1_000_000,
         "SESSION_COOKIE_NAME": "__Host-roundtrip" if https else "roundtrip",
         "SESSION_COOKIE_SECURE": https,
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
-        "PERMANENT_SESSION_LIFETIME": 30 * 86_400,
+        "PERMANENT_SESSION_LIFETIME": 60
+        * 86_400,  # the row ends it: sessions.IDLE, sessions.ABSOLUTE
         "SESSION_REFRESH_EACH_REQUEST": False,
         "TEMPLATES_AUTO_RELOAD": None,
     }

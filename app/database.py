@@ -8,6 +8,7 @@ a transaction that reads first and writes later would be refused when somebody w
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -41,14 +42,27 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # the driver begins nothing by itself; _begin_sqlite does
     for pragma in (
         f"busy_timeout = {BUSY_SECONDS * 1000}",
-        "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",
         "cache_size = -64000",
         "mmap_size = 268435456",
     ):
         connection.execute(f"PRAGMA {pragma}")
+    _use_write_ahead_log(connection)
     connection.create_function("lower", 1, _lower, deterministic=True)  # SQLite's knows ASCII only
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """SQLite does not wait here by itself, when two first starts turn a new file to it at once."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
 
 
 def _lower(value: Any) -> Any:
@@ -65,7 +79,11 @@ def writing() -> Iterator[so.scoped_session[Any]]:
     """One writing transaction of a service: everything in the block is committed together, or nothing.
 
     What the request had read before is forgotten, so that the block decides on what it reads itself.
+    A block inside another would forget what that one has written: RuntimeError.
     """
+    if db.session.info.get("writing"):
+        raise RuntimeError("writing() inside writing(): one service calls another that commits")
+    db.session.info["writing"] = True
     db.session.rollback()
     db.session.expire_all()
     try:
@@ -75,6 +93,8 @@ def writing() -> Iterator[so.scoped_session[Any]]:
     except BaseException:
         db.session.rollback()
         raise
+    finally:
+        db.session.info.pop("writing", None)
 
 
 @contextmanager
@@ -148,7 +168,7 @@ def _run_revisions(versions: Path, version_table: str) -> None:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "newline")
     config.set_main_option("version_locations", str(versions).replace("%", "%%"))
-    with db.engine.connect() as connection:
+    with db.engine.connect().execution_options(write=True) as connection:  # one start at a time
         if (
             connection.dialect.name == "sqlite"
         ):  # batch changes rebuild tables; children must not notice
@@ -168,7 +188,8 @@ def _make_tables_of_blueprints(app: Flask) -> None:
         if versions and versions.is_dir():
             _run_revisions(versions, f"alembic_version_{name}")
         elif tables := tables_of(name):
-            db.metadata.create_all(db.engine, tables=tables)
+            with writing_connection() as connection:
+                db.metadata.create_all(connection, tables=tables)
 
 
 def tables_of(blueprint: str) -> list[sa.Table]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+import sqlite3
 from typing import Any
 
 import sqlalchemy.exc
@@ -96,8 +98,12 @@ DETAILS = {
     404: "There is no page at this address. It may have moved, or the address has a typing mistake.",
     405: "This address exists, but does not take this kind of request.",
     413: "What you sent is larger than this app accepts.",
-    500: "Nothing was saved. The trip number below helps whoever looks into it.",
+    500: "If you sent something, look whether it was saved before you send it again. "
+    "The trip number below helps whoever looks into it.",
 }
+
+
+_PASSING = re.compile(r"full|readonly|disk I/O|locked|busy|unable to open|interrupted")
 
 
 def init_app(app: Flask) -> None:
@@ -135,12 +141,17 @@ def http_error(error: HTTPException) -> Any:
 
 
 def database_error(error: sqlalchemy.exc.OperationalError) -> Any:
-    """The database is locked, full, read-only or away: nothing was saved, trying again may work."""
-    log.error("database: %s", error.orig)
+    """The database is locked, full, read-only or away: nothing was saved, trying again may work.
+
+    SQLite says the same of a statement that is wrong; that is an error of ours.
+    """
     words = str(error.orig)
+    if isinstance(error.orig, sqlite3.OperationalError) and not _PASSING.search(words):
+        raise error
+    log.error("database: %s", words)
     full = "full" in words or "readonly" in words or "disk I/O" in words
     detail = (
-        "The disk of this app is full or read-only, so nothing was saved. Reading still works."
+        "The disk of this app is full or read-only, so nothing was saved."
         if full
         else "The database is busy, so nothing was saved. Try again in a few seconds."
     )

@@ -20,4 +20,7 @@ def init_app(app: Flask) -> None:
 def show_requests() -> None:
     """From now on also the line of each request, as a server should; a command need not."""
     logging.getLogger().setLevel(logging.INFO)
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = (
+        False  # unused, not free
+    )
     logging.getLogger("alembic").setLevel(logging.WARNING)

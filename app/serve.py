@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 from flask import Flask
+from flask.helpers import get_debug_flag
+from werkzeug.serving import is_running_from_reloader
 
 from app import database, logs
 from app.config import StartError
@@ -36,7 +38,8 @@ def serve(
         raise SystemExit(
             f"{why} Try another one: python run.py --port {(port or 8000) + 1}"
         ) from None
-    _announce(app, _address(app, server, host))
+    port = getattr(server, "effective_port", None) or server.effective_listen[0][1]
+    _announce(app, _address(app, host, port))
     signal.signal(signal.SIGTERM, _stop)
     _run(server)  # returns after Ctrl-C or SIGTERM, when what was being answered is answered
     app.extensions["trips"].store.flush()
@@ -76,13 +79,16 @@ def _drain(sockets: dict[int, Any], poll: bool) -> None:
 def prepare(app: Flask) -> None:
     """For an app that another program serves or a command has loaded.
 
-    `flask run` gets its schema upgraded, as with `serve`. Any other command does what it does. Another
-    WSGI server may be several processes, so it upgrades nothing: an old schema ends its start.
+    `flask run` gets its schema upgraded and the set-up link printed, as with `serve`. Any other command
+    does what it does. Another WSGI server may be several processes, so it upgrades nothing: an old
+    schema ends its start.
     """
     command = click.get_current_context(silent=True)
     if command is not None:
         if command.info_name == "run":
             _upgrade(app)
+            if is_running_from_reloader() or not _reloads(command.params):
+                _announce(app, _address(app, command.params["host"], command.params["port"]))
         return
     logs.show_requests()
     with app.app_context():
@@ -94,6 +100,11 @@ def prepare(app: Flask) -> None:
         raise StartError("The database was made by a later version of the app. Start that version.")
     if state != "ready":
         raise StartError("The database does not fit this version of the app. Run: flask upgrade")
+
+
+def _reloads(options: dict[str, Any]) -> bool:
+    """Whether `flask run` starts a second process that serves, which then says where the app is."""
+    return bool(get_debug_flag() if options["reload"] is None else options["reload"])
 
 
 def _upgrade(app: Flask) -> None:
@@ -121,9 +132,8 @@ def _options(app: Flask, host: str, port: int, threads: int | None) -> dict[str,
     }
 
 
-def _address(app: Flask, server: Any, host: str) -> str:
-    port = getattr(server, "effective_port", None) or server.effective_listen[0][1]
-    shown = "127.0.0.1" if host in ("0.0.0.0", "", "::") else host
+def _address(app: Flask, host: str, port: int) -> str:
+    shown = "127.0.0.1" if host in ("0.0.0.0", "", "::") else f"[{host}]" if ":" in host else host
     return app.config["ROUNDTRIP_PUBLIC_URL"] or f"http://{shown}:{port}"
 
 

@@ -64,11 +64,14 @@ def check(email: str, address: str, device: str | None) -> None:
 
 
 def failed(email: str, address: str, device: str | None) -> None:
-    """Count a try that failed."""
+    """Count a try that failed. Raise TooMany when others failed meanwhile, so that tries at the same
+    moment, which all passed `check`, learn no more than tries one after the other.
+    """
     rate = _rate()
     if rate is not None:
-        for key in _keys(email, address, device):
-            _limiter().hit(rate, *key)
+        counted = [_limiter().hit(rate, *key) for key in _keys(email, address, device)]
+        if not all(counted):
+            check(email, address, device)
 
 
 def device_cookie(email: str) -> str:

@@ -54,6 +54,9 @@ class Body:
         try:
             if hasattr(self.answer, "close"):
                 self.answer.close()
+        except BaseException as error:
+            trip.outcome, trip.error = "error", describe(error)
+            raise
         finally:
             CURRENT.reset(before)
             trip.enter(RESPONSE)

@@ -154,7 +154,10 @@ class RecordingFlask(Flask):
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """The function with a clock round it, made once per function."""
-        known = self._wrapped.get(func)
+        try:
+            known = self._wrapped.get(func)
+        except TypeError:  # it cannot be a key, so it runs without a clock
+            return super().ensure_sync(func)
         return known if known is not None else self._wrap(func)
 
     def _wrap(self, func: Callable[..., Any]) -> Callable[..., Any]:
@@ -220,7 +223,7 @@ def _listening(trip: Trip, start_response: Any) -> Any:
         note_headers(trip, headers)
         if ("X-Trip-Id", trip.id) not in headers:  # the hook that sets it did not run
             headers.append(("X-Trip-Id", trip.id))
-        trip.status = int(status[:3])
+        trip.status = int(status[:3]) if status[:3].isdecimal() else 0
         trip.response_headers = headers
         return start_response(status, headers, *rest)
 
@@ -292,7 +295,7 @@ def _timed_before(function: Callable[..., Any], name: str) -> Callable[..., Any]
         if trip is None:
             return function()
         span = trip.open("before", name)
-        seen = see_context(trip)
+        seen = trip.seen or see_context(trip)
         try:
             answer = function()
             if answer is not None or is_changed(trip, seen):

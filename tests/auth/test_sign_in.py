@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import sqlite3
+import threading
+
 import pytest
+import sqlalchemy.exc
 
 from app import sessions
 from app.errors import Conflict
 from app.models import Person, Session
 from blueprints.auth import services
-from blueprints.auth.views import safe_next
+from blueprints.auth.views import device_in_words, safe_next
 from tests.conftest import PASSWORD
 
 
@@ -75,6 +80,32 @@ def test_ten_failures_make_a_stranger_wait_but_not_the_owner(app, client, bob):
     assert sign_in(known).status_code == 303, "a device that has signed in before is counted apart"
 
 
+def test_tries_at_the_same_moment_count_like_tries_one_after_the_other(app):
+    codes = []
+
+    def guess():
+        codes.append(sign_in(app.test_client(), password="wrong password").status_code)
+
+    threads = [threading.Thread(target=guess) for _ in range(24)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert set(codes) == {422, 429}
+    assert codes.count(422) <= 10
+
+
+@pytest.mark.parametrize(
+    "body", [{"email": "bob@example.com", "password": PASSWORD}, {"email": 5, "password": 6}, [1]]
+)
+def test_json_is_no_way_round_the_throttle(client, body):
+    answer = client.post("/auth/login", json=body, headers={"X-CSRFToken": client.csrf()})
+    assert answer.status_code == 422, "the throttle reads forms, so a sign-in is a form"
+
+
+def test_a_file_in_the_place_of_a_text_is_a_missing_value(client):
+    fields = {"csrf_token": client.csrf(), "email": (io.BytesIO(b"x"), "x.txt"), "password": "x"}
+    assert client.post("/auth/login", data=fields).status_code == 422
+
+
 def test_a_throttled_try_says_which_hook_blocked_it(client, trip_of):
     for _ in range(10):
         sign_in(client, password="wrong password")
@@ -84,7 +115,8 @@ def test_a_throttled_try_says_which_hook_blocked_it(client, trip_of):
 @pytest.mark.parametrize(
     "target",
     ["//evil.example", "https://evil.example", "/\\evil.example", "\\/evil.example", "javascript:alert(1)",
-     "/\t/evil.example", "http:evil.example", " //evil.example", "evil", "/\x00/x", "https:/evil"],
+     "/\t/evil.example", "http:evil.example", " //evil.example", "evil", "/\x00/x", "https:/evil",
+     "//[", "//a\uff0fb"],
 )  # fmt: skip
 def test_the_way_on_after_signing_in_stays_here(app, target):
     with app.test_request_context():
@@ -213,14 +245,48 @@ def test_the_look_is_chosen_per_person(bob):
 
 def test_one_sees_and_ends_ones_own_sessions_only(app, bob, alice, client):
     sign_in(client)
-    assert bob.get("/auth/sessions").text.count('data-label="Device"') == 2
+    assert bob.get("/auth/sessions").text.count('data-label="Address"') == 2
     with app.app_context():
         other = sessions.of_person(services.find("alice@example.com").id)[0].id
     bob.send("/auth/sessions/end", id=other)
+    assert bob.send("/auth/sessions/end", id=10**30).status_code == 303
     assert alice.get("/").status_code == 200, "somebody else's session stays"
     bob.send("/auth/sessions/end")
     assert client.get("/").status_code == 303
     assert bob.get("/").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["  ", "x" * 201])
+def test_a_name_that_cannot_be_is_said_at_its_field(bob, name):
+    answer = bob.send("/auth/account", name=name, theme="auto", density="default")
+    assert answer.status_code == 422
+    assert "The name needs 1 to 200 characters" in answer.text
+
+
+def test_a_password_is_set_wholly_or_the_link_still_works(app, bob, monkeypatch):
+    def disk_full(*_):
+        raise sqlalchemy.exc.OperationalError("", {}, sqlite3.OperationalError("disk is full"))
+
+    with app.app_context():
+        token = services.reset_link("bob@example.com")
+        with monkeypatch.context() as patch, pytest.raises(sqlalchemy.exc.OperationalError):
+            patch.setattr(services, "_set_password", disk_full)
+            services.reset_password(token, "several good words")
+        assert services.link_is_open("reset", token)
+        assert bob.get("/").status_code == 200
+        services.reset_password(token, "several good words")
+        assert not services.link_is_open("reset", token)
+    assert bob.get("/").status_code == 303, "every session ended with it"
+
+
+def test_the_cookie_lasts_as_long_as_a_session_may(app):
+    assert app.permanent_session_lifetime == sessions.ABSOLUTE
+
+
+def test_guessing_at_the_present_password_is_limited_too(bob):
+    fields = {"current": "wrong", "password": "several good words"}
+    codes = [bob.send("/auth/account/password", **fields).status_code for _ in range(11)]
+    assert codes == [422] * 10 + [429]
 
 
 # Commands --------------------------------------------------------------------------------------
@@ -260,3 +326,36 @@ def test_people_are_listed(runner):
 def test_the_last_administrator_stays(app):
     with app.app_context(), pytest.raises(Conflict):
         services.disable("alice@example.com")
+
+
+def test_a_disabled_person_is_let_in_again_by_command_and_gets_no_link_before(runner, client):
+    refused = runner.invoke(args=["user", "reset-link", "charlie@example.com"])
+    assert refused.exit_code == 1
+    assert "flask user enable charlie@example.com" in refused.output
+    assert runner.invoke(args=["user", "enable", "charlie@example.com"]).exit_code == 0
+    assert sign_in(client, "charlie@example.com").location == "/"
+
+
+def test_administrators_are_made_and_unmade_by_command_and_one_always_stays(runner, bob):
+    assert bob.get("/trips/routes").status_code in (403, 404)
+    assert runner.invoke(args=["user", "admin", "bob@example.com"]).exit_code == 0
+    assert bob.get("/trips/routes").status_code in (200, 404)
+    assert runner.invoke(args=["user", "admin", "alice@example.com", "--off"]).exit_code == 0
+    last = runner.invoke(args=["user", "admin", "bob@example.com", "--off"])
+    assert last.exit_code == 1
+    assert "last administrator" in last.output
+
+
+@pytest.mark.parametrize(
+    ("agent", "words"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/156.0 Safari/537.36", "Chrome on Linux"),
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/156.0 Safari/537.36 Edg/156", "Edge on Windows"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1", "Safari on iPhone"),
+        ("curl/8.1", "curl"),
+        ("<script>" * 20, "<script>" * 5),
+        ("", "Not told"),
+    ],
+)  # fmt: skip
+def test_a_device_is_told_in_words(agent, words):
+    assert device_in_words(agent) == words

@@ -50,6 +50,7 @@ def test_an_unknown_name_in_the_file_stops_the_start(tmp_path):
         ("TRIPS", "maybe", "one of on, off"),
         ("TIMEZONE", "Mars/Olympus", "Europe/Berlin"),
         ("SIGNIN_RATE", "often", "10/5 minutes"),
+        ("SIGNIN_RATE", "10/minute; 100/hour", "one count"),
         ("DATABASE_URL", "mysql://x", "sqlite:// or postgresql://"),
         ("SAFE_MODE", "perhaps", "on or off"),
     ],
@@ -62,6 +63,20 @@ def test_a_value_that_cannot_be_used_stops_the_start_and_says_what_works(
         start(tmp_path)
     assert works in str(error.value)
     assert PREFIX + name in str(error.value)
+
+
+def test_names_in_the_file_may_be_in_capitals_and_folders_a_list(tmp_path):
+    text = f"THREADS = 7\nplugin_dirs = ['{tmp_path.as_posix()}/my tools', '{tmp_path.as_posix()}']"
+    (tmp_path / "config.toml").write_text(text, encoding="utf-8")
+    config = start(tmp_path).config
+    assert config["ROUNDTRIP_THREADS"] == 7
+    assert config["ROUNDTRIP_PLUGIN_DIRS"] == (tmp_path / "my tools", tmp_path)
+
+
+def test_an_instance_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(SettingError, match="instance folder cannot be used.*file"):
+        start(tmp_path / "file")
 
 
 def test_a_broken_file_is_named(tmp_path):

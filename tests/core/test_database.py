@@ -79,6 +79,41 @@ def test_a_failure_in_a_writing_block_leaves_nothing(app):
             services.find("x@example.com")
 
 
+def test_a_writing_block_inside_another_is_refused_before_anything_is_forgotten(app):
+    with app.app_context():
+        with pytest.raises(RuntimeError, match="inside"), writing():
+            services.add("x@example.com")
+        services.add("y@example.com")
+
+
+def test_two_first_starts_at_once_both_succeed(tmp_path):
+    apps = [create_app({"INSTANCE": tmp_path, "TESTING": True}) for _ in range(4)]
+    together, failed = threading.Barrier(len(apps)), []
+
+    def upgrade(app):
+        with app.app_context():
+            together.wait()
+            try:
+                database.upgrade(app)
+            except Exception as error:
+                failed.append(error)
+
+    threads = [threading.Thread(target=upgrade, args=(app,)) for app in apps]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    for app in apps:
+        with app.app_context():
+            db.engine.dispose()
+    assert failed == []
+
+
+def test_more_threads_than_a_pool_usually_holds_wait_for_no_connection(app):
+    with app.app_context():
+        held = [db.engine.connect() for _ in range(20)]
+        for connection in held:
+            connection.close()
+
+
 def test_a_locked_database_is_answered_with_503_and_a_time(app, bob, monkeypatch):
     bob.get("/")
     lock = sqlite3.connect(app.instance_path + "/roundtrip.sqlite")
@@ -183,7 +218,7 @@ def test_fetching_counts_as_database_time(app):
         rows = len(connection.exec_driver_sql(slow).all())
         CURRENT.reset(before)
     assert rows == 200_000
-    assert trip.own[DATABASE] > fetching * 0.4, (
+    assert trip.own[DATABASE] > fetching * 0.2, (
         "SQLite makes these rows only while they are fetched"
     )
     assert next(span for span in trip.spans if span[KIND] == "query")[EXTRA] == 200_000

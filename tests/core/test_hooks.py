@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 
 import pytest
-from flask import Response
+from flask import Blueprint, Response
 
 from app import create_app
 from app.hooks import AFTER, BEFORE
@@ -168,3 +169,19 @@ def test_a_body_over_the_limit_is_refused_by_name(client, trip_of):
     answer = client.post("/auth/login", data=b"x" * 100_000_001)
     assert answer.status_code == 413
     trip_of(answer).blocked_by("hooks.size_limit")
+
+
+def test_a_view_that_is_only_called_static_is_closed_like_any_other(app, client):
+    dropin = Blueprint("dropin", __name__)
+
+    @dropin.get("/dropin")
+    def static():
+        return "not a file"
+
+    app.register_blueprint(dropin)
+    assert client.get("/dropin").status_code == 403
+
+
+def test_a_full_disk_does_not_take_the_pages_along(client, instance):
+    shutil.rmtree(instance / "cache")  # compiled templates can no longer be written
+    assert client.get("/auth/login").status_code == 200

@@ -287,6 +287,23 @@ def test_a_stream_that_breaks_half_way_says_so(app, client):
     assert (trip.outcome, trip.error) == ("failed half way", "ValueError: half way")
 
 
+def test_what_fails_after_the_last_byte_is_told_too(app, client):
+    def fail():
+        raise ValueError("left a mess")
+
+    @app.get("/mess")
+    @public
+    def mess():
+        response = Response("sent")
+        response.call_on_close(fail)
+        return response
+
+    with pytest.raises(ValueError, match="left a mess"):
+        client.get("/mess")
+    trip = next(app.extensions["trips"].in_memory())
+    assert (trip.outcome, trip.error) == ("error", "ValueError: left a mess")
+
+
 def test_a_client_that_goes_away_is_seen(app, serve):
     wire = serve(app)
     with wire.connect(receive_buffer=4096) as sock:
