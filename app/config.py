@@ -13,11 +13,14 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from flask import Flask
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PREFIX = "ROUNDTRIP_"
@@ -79,7 +82,10 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _folders(text: str) -> tuple[Path, ...]:
-    return tuple(Path(part).resolve() for part in text.split(os.pathsep) if part.strip())
+    found = tuple(Path(part).resolve() for part in text.split(os.pathsep) if part.strip())
+    if missing := [str(folder) for folder in found if not folder.is_dir()]:
+        raise ValueError(f"folders that exist; there is no folder {missing[0]}")
+    return found
 
 
 def _rate(text: str) -> str:
@@ -102,6 +108,15 @@ def _zone(text: str) -> str:
     return text
 
 
+def _database(text: str) -> str:
+    text = _url("sqlite", "postgresql")(text)
+    try:
+        make_url(text)
+    except (ArgumentError, ValueError):
+        raise ValueError("an address like postgresql://name:password@host:5432/database") from None
+    return text
+
+
 def _url(*schemes: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if not text.startswith(tuple(f"{scheme}://" for scheme in schemes)):
@@ -120,7 +135,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "DATABASE_URL",
-        _url("sqlite", "postgresql"),
+        _database,
         "",
         "Database, as sqlite:///… or postgresql://…; by default roundtrip.sqlite in the instance folder.",
     ),
@@ -203,6 +218,7 @@ def load(app: Flask, overrides: Mapping[str, Any]) -> None:
         _refuse_unknown(overrides, in_file)
         for setting in SETTINGS:
             app.config[PREFIX + setting.name] = _value(setting, overrides, in_file)
+        _refuse_missing_packages(app.config)
         app.config[PREFIX + "INSTANCE"] = instance
         app.instance_path = str(instance)
         app.config.from_mapping(_for_flask(app.config, instance))
@@ -226,7 +242,14 @@ def _value(setting: Setting, overrides: Mapping[str, Any], in_file: Mapping[str,
     try:
         return setting.read(text)
     except ValueError as error:
-        raise SettingError(f"{PREFIX}{setting.name} is {text!r}, but must be {error}.") from None
+        shown = _without_password(text)
+        raise SettingError(f"{PREFIX}{setting.name} is {shown!r}, but must be {error}.") from None
+
+
+def _without_password(text: str) -> str:
+    """An address as it may be printed: what stands before the host and after a question mark is left out."""
+    before, at, rest = text.rpartition("@")
+    return f"…@{rest.partition('?')[0]}" if at else text.partition("?")[0]
 
 
 def _read_file(path: Path) -> dict[str, Any]:
@@ -240,6 +263,9 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 
 def _refuse_unknown(overrides: Mapping[str, Any], in_file: Mapping[str, Any]) -> None:
+    if "instance" in in_file:
+        where = "The instance folder cannot be set in its own config.toml."
+        raise SettingError(f"{where} Set {PREFIX}INSTANCE in the environment, or use --instance.")
     known = {setting.name for setting in SETTINGS}
     given = [name.removeprefix(PREFIX) for name in os.environ if name.startswith(PREFIX)]
     given += [name for name in overrides if name not in _FLASK_OVERRIDES]
@@ -248,6 +274,16 @@ def _refuse_unknown(overrides: Mapping[str, Any], in_file: Mapping[str, Any]) ->
             near = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
             near = PREFIX + near if shown.startswith(PREFIX) else near.lower()
             raise SettingError(f"There is no setting {shown}. The nearest name is {near}.")
+
+
+def _refuse_missing_packages(config: Mapping[str, Any]) -> None:
+    for name, scheme, package, install in (
+        ("DATABASE_URL", "postgresql", "psycopg", '"psycopg[binary]"'),
+        ("REDIS_URL", "redis", "redis", "redis"),
+    ):
+        if config[PREFIX + name].startswith(scheme) and find_spec(package) is None:
+            needs = f"{PREFIX}{name} needs the package {package}, which is not installed here."
+            raise SettingError(f"{needs} Run: pip install {install}")
 
 
 def _for_flask(config: Mapping[str, Any], instance: Path) -> dict[str, Any]:

@@ -46,6 +46,12 @@ class Forbidden(AppError):
     status, title = 403, "You lack a right"
 
 
+class StaleForm(AppError):
+    """A form without a token, or with one of another session."""
+
+    status, title = 400, "This form cannot be used any more"
+
+
 class SignInNeeded(AppError):
     """Nobody is signed in, and the address is not public."""
 
@@ -111,6 +117,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(AppError, app_error)
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(sqlalchemy.exc.OperationalError, database_error)
+    app.register_error_handler(sqlalchemy.exc.DataError, data_error)
     app.register_error_handler(sqlalchemy.orm.exc.StaleDataError, stale_error)
 
 
@@ -156,6 +163,12 @@ def database_error(error: sqlalchemy.exc.OperationalError) -> Any:
         else "The database is busy, so nothing was saved. Try again in a few seconds."
     )
     return answer(507 if full else 503, "Not just now", detail, {"Retry-After": "5"})
+
+
+def data_error(error: sqlalchemy.exc.DataError) -> Any:
+    """PostgreSQL refuses a value, such as a text with NUL in it or a number too large for its column."""
+    log.warning("database: %s", error.orig)
+    return answer(422, Invalid.title, "A value cannot be stored as it is, so nothing was saved.")
 
 
 def stale_error(_error: Exception) -> Any:

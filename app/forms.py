@@ -30,6 +30,16 @@ class Form(FlaskForm):
             files = any(isinstance(field, FileField) for field in form)
             return sent if files or not isinstance(sent, CombinedMultiDict) else request.form
 
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Whether all is well. No database of ours need store the character NUL, so no text may hold it."""
+        good = super().validate(extra_validators)
+        for field in self:
+            if isinstance(field.data, str) and "\0" in field.data:
+                words = f"{field.label.text} has a character that cannot be stored"
+                field.errors = [*field.errors, words]
+                good = False
+        return bool(good)
+
     @property
     def status(self) -> int:
         """The HTTP status of the page that shows this form."""

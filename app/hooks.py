@@ -22,7 +22,7 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.sansio.utils import host_is_trusted
 
 from app import permissions, throttle, trips
-from app.errors import Forbidden, SignInNeeded
+from app.errors import Forbidden, SignInNeeded, StaleForm
 from app.extensions import compress, csrf, login
 from app.headers import make_safe
 from app.sessions import actor_of
@@ -117,11 +117,10 @@ def csrf_token() -> None:
         try:
             csrf.protect()
         except CSRFError as error:
-            error.description = (
-                "This form was not made for your present session, so nothing was saved. "
+            raise StaleForm(
+                "It was not made for your present session, so nothing was saved. "
                 "Go back, load the page again and send it once more."
-            )
-            raise
+            ) from error
 
 
 def default_deny() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import mimetypes
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
@@ -40,12 +41,18 @@ class Offer(NamedTuple):
     right: str = permissions.SIGNED_IN
 
 
+KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+"""Of static files. Windows reads them from its registry, where other programs may have set others."""
+
+
 def init_app(app: Flask) -> None:
     """Give templates what they use."""
     app.extensions["nav"] = []
     app.extensions["offers"] = []
     app.context_processor(frame)
     app.url_defaults(_version_static)
+    for ending, kind in KINDS.items():
+        mimetypes.add_type(kind, ending)
     app.add_template_filter(day)
     app.add_template_filter(moment)
     app.add_template_filter(number)

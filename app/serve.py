@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import select
 import signal
+import socket
 import time
 from typing import Any
 
@@ -25,6 +26,7 @@ def serve(
     app: Flask, host: str | None = None, port: int | None = None, threads: int | None = None
 ) -> None:
     """Upgrade the database, then serve until Ctrl-C or SIGTERM. Ends the process with one line if it cannot."""
+    logs.use_utf8()
     logs.show_requests()
     from app.trips.server import create_server  # not above: another server needs no Waitress
 
@@ -32,7 +34,7 @@ def serve(
     port = app.config["ROUNDTRIP_PORT"] if port is None else port
     _upgrade(app)
     try:
-        server = create_server(app, **_options(app, host, port, threads))
+        server = create_server(app, sockets=_sockets(host, port), **_options(app, threads))
     except OSError as error:
         why = f"Port {port} on {host} cannot be used: {error.strerror or error}."
         raise SystemExit(
@@ -85,6 +87,7 @@ def prepare(app: Flask) -> None:
     """
     command = click.get_current_context(silent=True)
     if command is not None:
+        logs.use_utf8()
         if command.info_name == "run":
             _upgrade(app)
             if is_running_from_reloader() or not _reloads(command.params):
@@ -93,13 +96,9 @@ def prepare(app: Flask) -> None:
     logs.show_requests()
     with app.app_context():
         try:
-            state = database.state()
+            database.require_ready(app)
         except database.SchemaError as error:
             raise StartError(str(error)) from None
-    if state == "newer":
-        raise StartError("The database was made by a later version of the app. Start that version.")
-    if state != "ready":
-        raise StartError("The database does not fit this version of the app. Run: flask upgrade")
 
 
 def _reloads(options: dict[str, Any]) -> bool:
@@ -115,11 +114,25 @@ def _upgrade(app: Flask) -> None:
             raise StartError(str(error)) from None
 
 
-def _options(app: Flask, host: str, port: int, threads: int | None) -> dict[str, Any]:
+def _sockets(host: str, port: int) -> list[socket.socket]:
+    """Bound here, since Waitress would set SO_REUSEADDR on Windows too, where that lets two servers
+    share a port. There the opposite is asked for; elsewhere it is what a quick restart needs."""
+    option = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    bound = []
+    for family, address in dict.fromkeys((one[0], one[4]) for one in found):
+        sock = socket.socket(family)
+        sock.setsockopt(socket.SOL_SOCKET, option, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(address)
+        bound.append(sock)
+    return bound
+
+
+def _options(app: Flask, threads: int | None) -> dict[str, Any]:
     poll = hasattr(select, "poll")
     return {
-        "host": host,
-        "port": port,
         "threads": threads or app.config["ROUNDTRIP_THREADS"],
         "max_request_body_size": app.config["MAX_CONTENT_LENGTH"] + 1,
         "max_request_header_size": 65_536,

@@ -140,9 +140,8 @@ class RecordingFlask(Flask):
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """Flask's adapter, with a clock round its `match`."""
         adapter = super().create_url_adapter(request)
-        trip = CURRENT.get()
-        if trip is not None and request is not None and adapter is not None:
-            adapter.match = _timed_match(trip, adapter)  # type: ignore[method-assign]
+        if request is not None and adapter is not None and CURRENT.get() is not None:
+            adapter.__class__ = TimedAdapter
         return adapter
 
     def log_exception(self, exc_info: Any) -> None:
@@ -245,30 +244,36 @@ def _hand_over(trip: Trip, answer: Any, environ: dict[str, Any], keeper: Any) ->
     return Body(trip, answer, keeper)
 
 
-def _timed_match(trip: Trip, adapter: MapAdapter) -> Any:
-    match = adapter.match
+class TimedAdapter(MapAdapter):
+    """Flask's adapter, with a clock round its first match: that is the resolution, later ones only ask.
 
-    def timed(*args: Any, **kwargs: Any) -> Any:
-        del adapter.match  # one match is the resolution; later ones only ask which methods work
+    Adapters get this class by assignment, which is cheaper than wrapping a method for each request.
+    """
+
+    def match(self, *args: Any, **kwargs: Any) -> Any:
+        """As in Werkzeug."""
+        self.__class__ = MapAdapter  # type: ignore[assignment]
+        trip = CURRENT.get()
+        if trip is None:
+            return self.match(*args, **kwargs)
         span = trip.open("match", "URL match")
         try:
-            found = match(*args, **kwargs)
+            found = self.match(*args, **kwargs)
             _note_rule(trip, found)
             return found
         except HTTPException as error:
-            _note_miss(trip, span, adapter, error)
+            _note_miss(trip, span, self, error)
             raise
         finally:
             trip.close(span)
-
-    return timed
 
 
 @guarded
 def _note_rule(trip: Trip, found: Any) -> None:
     rule, trip.args = found
-    trip.route, trip.endpoint = rule.rule, rule.endpoint
-    trip.quiet = rule.endpoint == "static" or rule.endpoint.startswith(("trips.", "health."))
+    trip.route = rule.rule
+    trip.endpoint = endpoint = rule.endpoint
+    trip.quiet = endpoint == "static" or endpoint.startswith(("trips.", "health."))
 
 
 @guarded
@@ -334,7 +339,8 @@ def _timed_after(function: Callable[..., Any], name: str) -> Callable[..., Any]:
         trip = CURRENT.get()
         if trip is None:
             return function(response)
-        trip.enter(t.AFTER)
+        if trip.phase != t.AFTER:
+            trip.enter(t.AFTER)
         span = trip.open("after", name)
         earlier = trip.headers or see_response(trip, response)
         try:

@@ -109,7 +109,7 @@ class Trip:
     error = ""
     cpu_start = 0
     cpu_ns = 0
-    g: dict[str, Any] | None = None
+    g: dict[str, Any] = {}  # never written to; the request's own takes its place
     session: Any = None
     seen: tuple[dict[str, Any], bool] | None = None  # `g` and session, as the last hook left them
     headers: tuple[Any, ...] | None = None  # the response, likewise
@@ -238,7 +238,8 @@ class Trip:
             self.close(self.top)
         self.t_end = now()
         self._end_phase(self.t_end)
-        self.arrival = self.g = self.session = self.seen = self.headers = self.emitted = None
+        self.g = Trip.g
+        self.arrival = self.session = self.seen = self.headers = self.emitted = None
 
     @property
     def elapsed_ns(self) -> int:

@@ -35,16 +35,17 @@ def see_context(trip: Trip) -> tuple[dict[str, Any], bool]:
 
     The look after one function serves before the next.
     """
-    trip.seen = (trip.g or {}).copy(), getattr(trip.session, "modified", False)
+    trip.seen = trip.g.copy(), getattr(trip.session, "modified", False)
     return trip.seen
 
 
 def is_changed(trip: Trip, seen: tuple[dict[str, Any], bool]) -> bool:
     """Whether `g` or the session is not as it was seen; compares by identity, so it cannot fail."""
     earlier, was_modified = seen
-    g = trip.g or {}
-    same = len(g) == len(earlier) and all(map(is_, g.values(), earlier.values()))
-    return not same or getattr(trip.session, "modified", False) is not was_modified
+    g = trip.g
+    if len(g) != len(earlier) or not all(map(is_, g.values(), earlier.values())):
+        return True
+    return getattr(trip.session, "modified", False) is not was_modified
 
 
 @guarded
@@ -54,7 +55,7 @@ def judge_before(trip: Trip, span: Span, seen: tuple[dict[str, Any], bool], answ
         span[EXTRA] = ("blocked", f"answered {_status_of(answer)} itself")
         return
     earlier, was_modified = seen
-    g = trip.g or {}
+    g = trip.g
     names = sorted(k for k in g.keys() | earlier.keys() if g.get(k, g) is not earlier.get(k, g))
     told = ["set " + ", ".join("g." + name for name in names)] if names else []
     if getattr(trip.session, "modified", False) and not was_modified:

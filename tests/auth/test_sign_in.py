@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import io
+import os
 import sqlite3
 import threading
+import time
+from contextlib import closing
+from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 import sqlalchemy.exc
+from flask import request
 
-from app import sessions
+from app import create_app, database, sessions
+from app.database import writing_connection
 from app.errors import Conflict
+from app.extensions import utcnow
 from app.models import Person, Session
+from app.permissions import public
 from blueprints.auth import services
 from blueprints.auth.views import device_in_words, safe_next
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, Client, running
+from tests.conftest import sign_in as sign_in_without_password
+from tests.serving import skip_unless
 
 
 def sign_in(client, email="bob@example.com", password=PASSWORD, **more):
@@ -172,6 +183,7 @@ def test_before_set_up_everything_leads_to_sign_in_which_says_what_waits(empty_a
     client = empty_app.test_client()
     assert client.get("/").location == "/auth/login?next=/"
     assert "Set-up is waiting" in client.get("/auth/login").text
+    assert "flask user add EMAIL --admin" in client.get("/auth/login").text
     assert client.get("/auth/setup?token=guess").status_code == 404
 
 
@@ -359,3 +371,131 @@ def test_administrators_are_made_and_unmade_by_command_and_one_always_stays(runn
 )  # fmt: skip
 def test_a_device_is_told_in_words(agent, words):
     assert device_in_words(agent) == words
+
+
+# Where something is away or in the way ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("DELETE FROM alembic_version", "flask upgrade"),
+        ("UPDATE alembic_version SET version_num = '9999'", "flask upgrade cannot help"),
+        ("DROP TABLE alembic_version", "flask upgrade"),
+    ],
+)
+@pytest.mark.parametrize("words_typed", [["list"], ["add", "eve@example.com"]])
+def test_commands_on_another_schema_say_what_to_do(app, runner, change, words, words_typed):
+    with app.app_context(), writing_connection() as connection:
+        connection.exec_driver_sql(change)
+    done = runner.invoke(args=["user", *words_typed])
+    assert (done.exit_code, done.output.count("\n")) == (1, 1), done.output
+    assert words in done.output
+    assert runner.invoke(args=["user", "add", "--help"]).exit_code == 0
+
+
+def limited_app(instance, url):
+    settings = {"SIGNIN_RATE": "3/minute", "REDIS_URL": url, "TESTING": True}
+    app = create_app({"INSTANCE": instance, **settings})
+    app.test_client_class = Client
+    return app
+
+
+def test_without_redis_nobody_signs_in_and_the_rest_goes_on(instance):
+    for app in running(limited_app(instance, "redis://127.0.0.1:1")):
+        bob = sign_in_without_password(app, "bob")
+        answer = sign_in(app.test_client())
+        assert answer.status_code == 503
+        assert int(answer.headers["Retry-After"]) > 0
+        assert bob.get("/").status_code == 200
+        assert app.test_client().get("/auth/login").status_code == 200
+        account = {"name": "Bob", "theme": "auto", "density": "default"}
+        assert bob.send("/auth/account", **account).status_code == 303
+
+
+@pytest.fixture
+def redis_url():
+    """A Redis; skipped where none answers, never in CI."""
+    redis = pytest.importorskip("redis", reason="the package redis is not installed")
+    url = "redis://127.0.0.1:6379"
+    try:
+        redis.from_url(url, socket_connect_timeout=3).ping()
+    except redis.ConnectionError as error:
+        skip_unless(False, f"no Redis on this machine: {error}")
+    return url
+
+
+def test_processes_count_failures_together_by_redis(instance, redis_url):
+    email = f"{os.urandom(6).hex()}@example.com"
+    first, second = (limited_app(instance, redis_url).test_client() for _ in range(2))
+    for client in (first, second):
+        client.environ_base["REMOTE_ADDR"] = f"test {email}"
+    codes = [sign_in(c, email, "wrong password").status_code for c in (first, second) * 2]
+    assert codes == [422, 422, 422, 429]
+    for client in (first, second):
+        list(running(client.application))
+
+
+def long_ago(app):
+    """Nobody has been seen for an hour."""
+    with app.app_context(), writing_connection() as connection:
+        connection.execute(sa.update(Session).values(last_seen_at=utcnow() - timedelta(hours=1)))
+
+
+def test_a_visit_is_not_held_up_by_somebody_elses_write(app, bob):
+    bob.get("/")
+    long_ago(app)
+    with closing(sqlite3.connect(app.instance_path + "/roundtrip.sqlite")) as lock:
+        lock.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        assert bob.get("/").status_code == 200
+        assert time.monotonic() - began < 2
+    with app.app_context():
+        with database.db.engine.connect() as connection:
+            waits = connection.exec_driver_sql("PRAGMA busy_timeout").scalar()
+        assert waits == database.BUSY_SECONDS * 1000, "other writes wait as before"
+    bob.get("/")
+    with app.app_context():
+        seen = sessions.of_person(services.find("bob@example.com").id)[0].last_seen_at
+    assert utcnow() - seen < timedelta(minutes=1)
+
+
+NUL = [("email", "bob\0@example.com"), ("password", "several\0good words"), ("next", "/\0")]
+
+
+@pytest.mark.parametrize(("name", "value"), NUL)
+def test_a_nul_in_a_form_is_refused_in_words(client, name, value):
+    answer = client.send(
+        "/auth/login", **{"email": "bob@example.com", "password": "x", name: value}
+    )
+    assert answer.status_code == 422
+
+
+def test_a_nul_is_no_error_of_ours_on_postgresql(postgresql_url, tmp_path):
+    app = create_app({"INSTANCE": tmp_path, "DATABASE_URL": postgresql_url, "TESTING": True})
+
+    @app.get("/find")
+    @public
+    def find():
+        return services.find(request.args["email"]).name
+
+    with app.app_context():
+        database.upgrade(app)
+        services.add("bob@example.com", "Bob Brown", password=PASSWORD)
+    for _ in running(app):
+        bob = sign_in_without_password(app, "bob")
+        for name, value in NUL:
+            fields = {"email": "bob@example.com", "password": "x", name: value}
+            assert app.test_client().send("/auth/login", **fields).status_code == 422
+        account = {"theme": "auto", "density": "default"}
+        answer = bob.send("/auth/account", name="B\0b", **account)
+        assert answer.status_code == 422
+        assert "cannot be stored" in answer.text
+        assert bob.get("/find?email=%00").status_code == 422
+        long_ago(app)
+        lock = sa.select(Session).with_for_update()
+        with app.app_context(), database.db.engine.connect() as other:
+            other.execute(lock)
+            began = time.monotonic()
+            assert bob.get("/auth/account").status_code == 200
+            assert time.monotonic() - began < 2

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import mimetypes
 import shutil
+from pathlib import Path
 
 import pytest
 from flask import Blueprint, Response
@@ -86,6 +88,19 @@ def test_security_headers_are_on_every_answer(client, path):
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "same-origin"
     assert headers["X-Trip-Id"]
+
+
+def test_static_files_are_what_they_are_whatever_windows_has_registered(instance):
+    kinds = {
+        "roundtrip.css": "text/css",
+        "roundtrip.js": "text/javascript",
+        "favicon.svg": "image/svg+xml",
+    }
+    for name in kinds:
+        mimetypes.add_type("text/plain", Path(name).suffix)  # as another program may have set it
+    client = create_app({"INSTANCE": instance, "TESTING": True}).test_client()
+    found = {name: client.get(f"/static/{name}", buffered=True).mimetype for name in kinds}
+    assert found == kinds
 
 
 def test_pages_of_signed_in_people_stay_out_of_caches_and_versioned_files_stay_in(bob, client):
