@@ -119,9 +119,14 @@ class RecordingFlask(Flask):
 
     @wsgi_app.setter
     def wsgi_app(self, middleware: WSGIApp) -> None:
-        layer = Layer(middleware)
-        self.layers.append(layer)
-        self._outermost = layer
+        if middleware == self._core:  # back to what it was
+            self.layers.clear()
+        elif middleware in self.layers:
+            del self.layers[self.layers.index(middleware) + 1 :]
+        else:
+            middleware = Layer(middleware)
+            self.layers.append(middleware)
+        self._outermost = middleware
 
     def _core(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         trip = CURRENT.get()

@@ -261,6 +261,16 @@ def test_middleware_is_listed_in_the_order_in_which_it_ran(client, trip_of):
     assert [name for name in names if name in order] == order
 
 
+def test_wsgi_middleware_can_be_taken_back(app, client, trip_of):
+    layers, before = len(app.layers), app.wsgi_app
+    app.wsgi_app = Middleware(app.wsgi_app)
+    assert len(app.layers) == layers + 1
+    app.wsgi_app = before
+    assert len(app.layers) == layers
+    names = [hook["name"] for hook in trip_of(client.get("/ok")).data["hooks"]]
+    assert names.count(MIDDLEWARE) == layers
+
+
 def test_a_stopped_request_never_reached_the_later_stages(client, trip_of):
     check = trip_of(client.post("/form"))
     assert check.stage("view")["own_us"] is None
