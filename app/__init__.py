@@ -27,5 +27,6 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> RecordingFlask:
     pages.init_app(app)  # stage 7: what every template may use
     cli.init_app(app)  # the commands of the core
     blueprints.discover(app)  # stages 4 and 5: addresses and views
+    cli.guard(app)  # the commands of blueprints need the schema of this version
     hooks.trust_proxies(app)  # last, as the outermost WSGI middleware runs first
     return app

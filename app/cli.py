@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
@@ -14,6 +19,31 @@ def init_app(app: Flask) -> None:
     app.extensions["announcements"] = []
     for command in (serve, upgrade):
         app.cli.add_command(command)
+
+
+def guard(app: Flask) -> None:
+    """Let the commands of blueprints, in this app, begin with one clear line where the schema does not fit."""
+    for name, command in app.cli.commands.items():
+        if command not in (serve, upgrade):
+            app.cli.commands[name] = _guarded(app, command)
+
+
+def _guarded(app: Flask, command: Any) -> Any:
+    command = copy.copy(command)  # blueprints are shared by all apps of a process
+    if isinstance(command, click.Group):
+        command.commands = {name: _guarded(app, one) for name, one in command.commands.items()}
+    else:
+        command.invoke = partial(_invoke, app, command.invoke)
+    return command
+
+
+def _invoke(app: Flask, run: Callable[[click.Context], Any], context: click.Context) -> Any:
+    try:
+        with app.app_context():
+            database.require_ready(app)
+    except database.SchemaError as error:
+        raise click.ClickException(str(error)) from None
+    return run(context)
 
 
 @click.command()
@@ -37,7 +67,7 @@ def upgrade(check: bool) -> None:
     """Bring the database to this version of the app."""
     try:
         if check:
-            state = database.state()
+            state = database.state(current_app)
             click.echo(
                 {
                     "ready": "The database is up to date.",

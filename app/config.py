@@ -13,11 +13,14 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from flask import Flask
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PREFIX = "ROUNDTRIP_"
@@ -79,7 +82,10 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _folders(text: str) -> tuple[Path, ...]:
-    return tuple(Path(part).resolve() for part in text.split(os.pathsep) if part.strip())
+    found = tuple(Path(part).resolve() for part in text.split(os.pathsep) if part.strip())
+    if missing := [str(folder) for folder in found if not folder.is_dir()]:
+        raise ValueError(f"folders that exist; there is no folder {missing[0]}")
+    return found
 
 
 def _rate(text: str) -> str:
@@ -88,9 +94,9 @@ def _rate(text: str) -> str:
     from limits import parse_many  # imported here: most starts keep the default
 
     try:
-        parse_many(text)
+        (_only,) = parse_many(text)
     except ValueError:
-        raise ValueError("a count and a period like 10/5 minutes, or off") from None
+        raise ValueError("one count and period like 10/5 minutes, or off") from None
     return text
 
 
@@ -99,6 +105,15 @@ def _zone(text: str) -> str:
         ZoneInfo(text)
     except (KeyError, ValueError, OSError):
         raise ValueError("a time zone like Europe/Berlin or UTC") from None
+    return text
+
+
+def _database(text: str) -> str:
+    text = _url("sqlite", "postgresql")(text)
+    try:
+        make_url(text)
+    except (ArgumentError, ValueError):
+        raise ValueError("an address like postgresql://name:password@host:5432/database") from None
     return text
 
 
@@ -120,7 +135,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "DATABASE_URL",
-        _url("sqlite", "postgresql"),
+        _database,
         "",
         "Database, as sqlite:///… or postgresql://…; by default roundtrip.sqlite in the instance folder.",
     ),
@@ -197,14 +212,19 @@ def load(app: Flask, overrides: Mapping[str, Any]) -> None:
     Raises SettingError.
     """
     instance = Path(_value(SETTINGS[0], overrides, {})).resolve()
-    instance.mkdir(parents=True, exist_ok=True)
-    in_file = _read_file(instance / "config.toml")
-    _refuse_unknown(overrides, in_file)
-    for setting in SETTINGS:
-        app.config[PREFIX + setting.name] = _value(setting, overrides, in_file)
-    app.config[PREFIX + "INSTANCE"] = instance
-    app.instance_path = str(instance)
-    app.config.from_mapping(_for_flask(app.config, instance))
+    try:
+        instance.mkdir(parents=True, exist_ok=True)
+        in_file = _read_file(instance / "config.toml")
+        _refuse_unknown(overrides, in_file)
+        for setting in SETTINGS:
+            app.config[PREFIX + setting.name] = _value(setting, overrides, in_file)
+        _refuse_missing_packages(app.config)
+        app.config[PREFIX + "INSTANCE"] = instance
+        app.instance_path = str(instance)
+        app.config.from_mapping(_for_flask(app.config, instance))
+    except OSError as error:
+        why = f"{error.strerror or error}: {error.filename or instance}"
+        raise SettingError(f"The instance folder cannot be used. {why}") from None
     app.config.update({k: v for k, v in overrides.items() if k in _FLASK_OVERRIDES})
 
 
@@ -217,23 +237,35 @@ def _value(setting: Setting, overrides: Mapping[str, Any], in_file: Mapping[str,
     raw = os.environ.get(PREFIX + setting.name, in_file.get(setting.name.lower()))
     if raw is None or raw == "":
         return setting.default
-    text = " ".join(map(str, raw)) if isinstance(raw, list) else str(raw)
+    between = os.pathsep if setting.read is _folders else " "
+    text = between.join(map(str, raw)) if isinstance(raw, list) else str(raw)
     try:
         return setting.read(text)
     except ValueError as error:
-        raise SettingError(f"{PREFIX}{setting.name} is {text!r}, but must be {error}.") from None
+        shown = _without_password(text)
+        raise SettingError(f"{PREFIX}{setting.name} is {shown!r}, but must be {error}.") from None
+
+
+def _without_password(text: str) -> str:
+    """An address as it may be printed: what stands before the host and after a question mark is left out."""
+    before, at, rest = text.rpartition("@")
+    return f"…@{rest.partition('?')[0]}" if at else text.partition("?")[0]
 
 
 def _read_file(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        return {name.lower(): value for name, value in found.items()}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingError(f"{path} cannot be read: {error}.") from None
 
 
 def _refuse_unknown(overrides: Mapping[str, Any], in_file: Mapping[str, Any]) -> None:
+    if "instance" in in_file:
+        where = "The instance folder cannot be set in its own config.toml."
+        raise SettingError(f"{where} Set {PREFIX}INSTANCE in the environment, or use --instance.")
     known = {setting.name for setting in SETTINGS}
     given = [name.removeprefix(PREFIX) for name in os.environ if name.startswith(PREFIX)]
     given += [name for name in overrides if name not in _FLASK_OVERRIDES]
@@ -242,6 +274,16 @@ def _refuse_unknown(overrides: Mapping[str, Any], in_file: Mapping[str, Any]) ->
             near = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
             near = PREFIX + near if shown.startswith(PREFIX) else near.lower()
             raise SettingError(f"There is no setting {shown}. The nearest name is {near}.")
+
+
+def _refuse_missing_packages(config: Mapping[str, Any]) -> None:
+    for name, scheme, package, install in (
+        ("DATABASE_URL", "postgresql", "psycopg", '"psycopg[binary]"'),
+        ("REDIS_URL", "redis", "redis", "redis"),
+    ):
+        if config[PREFIX + name].startswith(scheme) and find_spec(package) is None:
+            needs = f"{PREFIX}{name} needs the package {package}, which is not installed here."
+            raise SettingError(f"{needs} Run: pip install {install}")
 
 
 def _for_flask(config: Mapping[str, Any], instance: Path) -> dict[str, Any]:
@@ -253,12 +295,17 @@ def _for_flask(config: Mapping[str, Any], instance: Path) -> dict[str, Any]:
         "SECRET_KEY": config[PREFIX + "SECRET_KEY"] or _own_key(instance / "secret_key"),
         "SECRET_KEY_FALLBACKS": list(config[PREFIX + "SECRET_KEY_FALLBACKS"]),
         "SQLALCHEMY_DATABASE_URI": database.replace("postgresql://", "postgresql+psycopg://", 1),
+        "SQLALCHEMY_ENGINE_OPTIONS": {
+            "hide_parameters": True,  # errors carry them into logs and trips
+            "max_overflow": -1,  # the server's threads are the limit, none waits for a connection
+        },
         "MAX_CONTENT_LENGTH": config[PREFIX + "MAX_UPLOAD_MB"] * 1_000_000,
         "SESSION_COOKIE_NAME": "__Host-roundtrip" if https else "roundtrip",
         "SESSION_COOKIE_SECURE": https,
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
-        "PERMANENT_SESSION_LIFETIME": 30 * 86_400,
+        "PERMANENT_SESSION_LIFETIME": 60
+        * 86_400,  # the row ends it: sessions.IDLE, sessions.ABSOLUTE
         "SESSION_REFRESH_EACH_REQUEST": False,
         "TEMPLATES_AUTO_RELOAD": None,
     }

@@ -7,18 +7,23 @@ a transaction that reads first and writes later would be refused when somebody w
 
 from __future__ import annotations
 
+import ast
+import logging
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 import sqlalchemy.orm as so
 from flask import Flask
 
 from app.extensions import db
+
+log = logging.getLogger("roundtrip.database")
 
 BUSY_SECONDS = 8
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -41,14 +46,27 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # the driver begins nothing by itself; _begin_sqlite does
     for pragma in (
         f"busy_timeout = {BUSY_SECONDS * 1000}",
-        "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",
         "cache_size = -64000",
         "mmap_size = 268435456",
     ):
         connection.execute(f"PRAGMA {pragma}")
+    _use_write_ahead_log(connection)
     connection.create_function("lower", 1, _lower, deterministic=True)  # SQLite's knows ASCII only
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """SQLite does not wait here by itself, when two first starts turn a new file to it at once."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
 
 
 def _lower(value: Any) -> Any:
@@ -56,8 +74,15 @@ def _lower(value: Any) -> Any:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    writes = connection.get_execution_options().get("write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    raw: Any = connection.connection.dbapi_connection
+    if not options.get("wait", True):
+        raw.execute("PRAGMA busy_timeout = 0")
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("write") else "BEGIN")
+    finally:
+        if not options.get("wait", True):
+            raw.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
 
 @contextmanager
@@ -65,7 +90,11 @@ def writing() -> Iterator[so.scoped_session[Any]]:
     """One writing transaction of a service: everything in the block is committed together, or nothing.
 
     What the request had read before is forgotten, so that the block decides on what it reads itself.
+    A block inside another would forget what that one has written: RuntimeError.
     """
+    if db.session.info.get("writing"):
+        raise RuntimeError("writing() inside writing(): one service calls another that commits")
+    db.session.info["writing"] = True
     db.session.rollback()
     db.session.expire_all()
     try:
@@ -75,72 +104,174 @@ def writing() -> Iterator[so.scoped_session[Any]]:
     except BaseException:
         db.session.rollback()
         raise
+    finally:
+        db.session.info.pop("writing", None)
 
 
 @contextmanager
-def writing_connection() -> Iterator[sa.Connection]:
-    """The same apart from the request's session, for hooks."""
-    with db.engine.connect().execution_options(write=True) as connection, connection.begin():
+def writing_connection(wait: bool = True) -> Iterator[sa.Connection]:
+    """The same apart from the request's session, for hooks. `wait=False`: OperationalError at once when busy."""
+    options = {"write": True, "wait": wait}
+    with db.engine.connect().execution_options(**options) as connection, connection.begin():
+        if not wait and connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL lock_timeout = '10ms'")
         yield connection
 
 
 # The schema ------------------------------------------------------------------------------------
 
 
-def newest_revision() -> str:
-    """The revision this version of the code needs: the last file in migrations/versions."""
-    return max(path.stem.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+class Pending(NamedTuple):
+    """What the database lacks, or has too much of, for this version of the app and its blueprints."""
+
+    histories: dict[str, Path]  # by version table: the revisions of the core or of a blueprint
+    tables: list[sa.Table]  # of blueprints without revisions
+    unknown: list[str]  # revisions of a later version
+    new: bool  # nothing is there yet
 
 
-def revision() -> str | None:
-    """The revision the database has; None for a new one. Raises SchemaError when it cannot be asked."""
+def pending(app: Flask) -> Pending:
+    """Compare the database with the code, with one short SELECT for each history. Raises SchemaError."""
     try:
         with db.engine.connect() as connection:
-            if not sa.inspect(connection).has_table("alembic_version"):
-                return None
-            return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+            present = set(sa.inspect(connection).get_table_names())
+            have = {table: _revisions_of(connection, table, present) for table in _histories(app)}
     except sa.exc.DatabaseError as error:
         raise SchemaError(f"The database {db.engine.url!r} cannot be read: {error.orig}.") from None
+    histories, unknown = {}, []
+    for table, versions in _histories(app).items():
+        known, newest = _revisions_in(versions)
+        unknown += [one for one in have[table] - known if one > max(known, default="")]
+        if have[table] != newest:
+            histories[table] = versions
+    missing = [table for table in _tables_without_history(app) if table.name not in present]
+    return Pending(histories, missing, unknown, not have["alembic_version"])
 
 
-def state() -> str:
-    """`ready`, `old` (an upgrade is needed) or `newer` (made by a later version of the app)."""
-    have, need = revision(), newest_revision()
-    return "ready" if have == need else "newer" if have is not None and have > need else "old"
+def _histories(app: Flask) -> dict[str, Path]:
+    """The folders of revisions by version table: that of the core first, then those of blueprints."""
+    found = {"alembic_version": MIGRATIONS / "versions"}
+    for name, folder in app.extensions["blueprints"].items():
+        if folder and (folder / "migrations" / "versions").is_dir():
+            found[f"alembic_version_{name}"] = folder / "migrations" / "versions"
+    return found
+
+
+def _revisions_of(connection: sa.Connection, table: str, present: set[str]) -> set[str]:
+    if table not in present:
+        return set()
+    query = sa.select(sa.table(table, sa.column("version_num")))
+    return set(connection.execute(query).scalars())
+
+
+def _revisions_in(versions: Path) -> tuple[set[str], set[str]]:
+    """All revisions of a folder and the newest of them, read from its files: Alembic takes longer to import."""
+    found: dict[str, set[str]] = {"revision": set(), "down_revision": set()}
+    for path in versions.glob("*.py"):
+        try:
+            for name, value in _assigned(path):
+                if name in found:
+                    read = ast.literal_eval(value)
+                    found[name] |= {read} if isinstance(read, str) else set(read or ())
+        except (SyntaxError, ValueError) as error:
+            raise SchemaError(f"The revision {path} cannot be read: {error}.") from None
+    return found["revision"], found["revision"] - found["down_revision"]
+
+
+def _assigned(path: Path) -> Iterator[tuple[str, ast.expr]]:
+    """What a module assigns to plain names: `name = …` and `name: … = …`."""
+    for node in ast.parse(path.read_bytes()).body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+            yield getattr(target, "id", ""), node.value
+
+
+def state(app: Flask) -> str:
+    """`ready`, `old` (an upgrade is needed) or `newer` (made by a later version). Raises SchemaError."""
+    found = pending(app)
+    return "newer" if found.unknown else "old" if found.histories or found.tables else "ready"
+
+
+def require_ready(app: Flask) -> None:
+    """Raise SchemaError, saying what to do, unless the database fits. Call inside an app context."""
+    match state(app):
+        case "old":
+            raise SchemaError(
+                "The database does not fit this version of the app. Run: flask upgrade"
+            )
+        case "newer":
+            later = (
+                "The database was made by a later version of the app, so flask upgrade cannot help."
+            )
+            raise SchemaError(f"{later} Start that version.")
 
 
 def upgrade(app: Flask) -> str:
-    """Bring the database to this version; what was done, in one line. Call inside an app context.
+    """Bring the database to this version, wholly or not at all; what was done, in one line.
 
-    A SQLite file is copied first, into `backups/` in the instance folder. Raises SchemaError.
+    A SQLite file is copied first, into `backups/` in the instance folder. Call inside an app context.
+    Raises SchemaError.
     """
-    done = "The database is up to date."
-    match state():
-        case "newer":
-            later = f"The database was made by a later version (revision {revision()})."
-            raise SchemaError(f"{later} Start that version, or restore a backup.")
-        case "old":
-            copy = _copy_first(app)
-            _run_revisions(MIGRATIONS / "versions", "alembic_version")
-            done = f"The database was brought to revision {newest_revision()}."
-            done += f" The copy from before is {copy}." if copy else ""
-    _make_tables_of_blueprints(app)
-    return done
+    found = pending(app)
+    if found.unknown:
+        later = f"The database was made by a later version (revision {', '.join(found.unknown)})."
+        raise SchemaError(f"{later} Start that version, or restore a backup.")
+    if not (found.histories or found.tables):
+        return "The database is up to date."
+    copy = None
+    try:
+        copy = _copy_first(app) if found.histories and not found.new else None
+        _bring_up(found)
+    except Exception as error:
+        log.debug("the upgrade failed", exc_info=True)
+        if copy:  # of the same; a start that is tried for ever would fill the disk
+            copy.unlink(missing_ok=True)
+        raise SchemaError(
+            f"The upgrade failed: {_in_a_line(error)}. The database is as it was before."
+        ) from None
+    return "The database was upgraded." + (f" The copy from before is {copy}." if copy else "")
+
+
+def _in_a_line(error: Exception) -> str:
+    """What went wrong, named by its class unless it is the machine's own words."""
+    words = str(getattr(error, "orig", None) or error).strip().partition("\n")[0].rstrip(".")
+    own = isinstance(error, OSError | sa.exc.DBAPIError | sqlite3.Error)
+    return words if own else f"{type(error).__name__}: {words}"
 
 
 def _copy_first(app: Flask) -> Path | None:
+    """A copy of a SQLite file; it has its name only when it is whole."""
     file = db.engine.url.database
-    if db.engine.dialect.name != "sqlite" or revision() is None or not file:
+    if db.engine.dialect.name != "sqlite" or not file:
         return None
     folder = Path(app.config["ROUNDTRIP_INSTANCE"]) / "backups"
     folder.mkdir(exist_ok=True)
-    target = folder / f"before-{newest_revision()}-{datetime.now(UTC):%Y%m%d-%H%M%S}.sqlite"
-    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(target)) as copy:
-        source.backup(copy)
-    return target
+    target = folder / f"before-upgrade-{datetime.now(UTC):%Y%m%d-%H%M%S}.sqlite"
+    part = target.with_suffix(".part")
+    try:
+        with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(part)) as copy:
+            source.backup(copy)
+        return part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
-def _run_revisions(versions: Path, version_table: str) -> None:
+def _bring_up(found: Pending) -> None:
+    """Everything that is pending, in one transaction; one start at a time."""
+    with db.engine.connect().execution_options(write=True) as connection:
+        if connection.dialect.name == "sqlite":
+            # batch changes rebuild tables; children must not notice
+            connection.connection.dbapi_connection.execute("PRAGMA foreign_keys = OFF")  # type: ignore[union-attr]
+        try:
+            with connection.begin():
+                for table, versions in found.histories.items():
+                    _run_revisions(connection, versions, table)
+                db.metadata.create_all(connection, tables=found.tables)
+        finally:
+            connection.invalidate()
+
+
+def _run_revisions(connection: sa.Connection, versions: Path, version_table: str) -> None:
     from alembic import command
     from alembic.config import Config
 
@@ -148,27 +279,18 @@ def _run_revisions(versions: Path, version_table: str) -> None:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "newline")
     config.set_main_option("version_locations", str(versions).replace("%", "%%"))
-    with db.engine.connect() as connection:
-        if (
-            connection.dialect.name == "sqlite"
-        ):  # batch changes rebuild tables; children must not notice
-            connection.connection.dbapi_connection.execute("PRAGMA foreign_keys = OFF")  # type: ignore[union-attr]
-        try:
-            with connection.begin():
-                config.attributes.update(connection=connection, version_table=version_table)
-                command.upgrade(config, "head")
-        finally:
-            connection.invalidate()
+    config.attributes.update(connection=connection, version_table=version_table)
+    command.upgrade(config, "heads")
 
 
-def _make_tables_of_blueprints(app: Flask) -> None:
-    """A blueprint with a folder `migrations/versions` has a history of its own; others get missing tables made."""
-    for name, folder in app.extensions["blueprints"].items():
-        versions = folder / "migrations" / "versions" if folder else None
-        if versions and versions.is_dir():
-            _run_revisions(versions, f"alembic_version_{name}")
-        elif tables := tables_of(name):
-            db.metadata.create_all(db.engine, tables=tables)
+def _tables_without_history(app: Flask) -> list[sa.Table]:
+    """Tables of blueprints that have no revisions; what is missing of them is made, and never changed."""
+    names = [
+        name
+        for name in app.extensions["blueprints"]
+        if f"alembic_version_{name}" not in _histories(app)
+    ]
+    return [table for name in names for table in tables_of(name)]
 
 
 def tables_of(blueprint: str) -> list[sa.Table]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+import sqlite3
 from typing import Any
 
 import sqlalchemy.exc
@@ -42,6 +44,12 @@ class Forbidden(AppError):
     """The person is known and lacks a right; the text names it and who can give it."""
 
     status, title = 403, "You lack a right"
+
+
+class StaleForm(AppError):
+    """A form without a token, or with one of another session."""
+
+    status, title = 400, "This form cannot be used any more"
 
 
 class SignInNeeded(AppError):
@@ -96,8 +104,12 @@ DETAILS = {
     404: "There is no page at this address. It may have moved, or the address has a typing mistake.",
     405: "This address exists, but does not take this kind of request.",
     413: "What you sent is larger than this app accepts.",
-    500: "Nothing was saved. The trip number below helps whoever looks into it.",
+    500: "If you sent something, look whether it was saved before you send it again. "
+    "The trip number below helps whoever looks into it.",
 }
+
+
+_PASSING = re.compile(r"full|readonly|disk I/O|locked|busy|unable to open|interrupted")
 
 
 def init_app(app: Flask) -> None:
@@ -105,6 +117,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(AppError, app_error)
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(sqlalchemy.exc.OperationalError, database_error)
+    app.register_error_handler(sqlalchemy.exc.DataError, data_error)
     app.register_error_handler(sqlalchemy.orm.exc.StaleDataError, stale_error)
 
 
@@ -135,16 +148,27 @@ def http_error(error: HTTPException) -> Any:
 
 
 def database_error(error: sqlalchemy.exc.OperationalError) -> Any:
-    """The database is locked, full, read-only or away: nothing was saved, trying again may work."""
-    log.error("database: %s", error.orig)
+    """The database is locked, full, read-only or away: nothing was saved, trying again may work.
+
+    SQLite says the same of a statement that is wrong; that is an error of ours.
+    """
     words = str(error.orig)
+    if isinstance(error.orig, sqlite3.OperationalError) and not _PASSING.search(words):
+        raise error
+    log.error("database: %s", words)
     full = "full" in words or "readonly" in words or "disk I/O" in words
     detail = (
-        "The disk of this app is full or read-only, so nothing was saved. Reading still works."
+        "The disk of this app is full or read-only, so nothing was saved."
         if full
         else "The database is busy, so nothing was saved. Try again in a few seconds."
     )
     return answer(507 if full else 503, "Not just now", detail, {"Retry-After": "5"})
+
+
+def data_error(error: sqlalchemy.exc.DataError) -> Any:
+    """PostgreSQL refuses a value, such as a text with NUL in it or a number too large for its column."""
+    log.warning("database: %s", error.orig)
+    return answer(422, Invalid.title, "A value cannot be stored as it is, so nothing was saved.")
 
 
 def stale_error(_error: Exception) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 
@@ -17,7 +18,19 @@ def init_app(app: Flask) -> None:
         root.addHandler(handler)
 
 
+def use_utf8() -> None:
+    """Let this process read and write UTF-8. Windows gives a pipe or a file an old code page, in which
+    a command ends with an error at the first name that the page lacks."""
+    if sys.platform == "win32":
+        for stream in (sys.stdin, sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(encoding="utf-8", errors=stream.errors)
+
+
 def show_requests() -> None:
     """From now on also the line of each request, as a server should; a command need not."""
     logging.getLogger().setLevel(logging.INFO)
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = (
+        False  # unused, not free
+    )
     logging.getLogger("alembic").setLevel(logging.WARNING)

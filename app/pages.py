@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import mimetypes
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from time import perf_counter_ns
@@ -11,6 +13,7 @@ from typing import Any, NamedTuple
 
 from flask import Flask, current_app, flash, g, request, url_for
 from jinja2 import FileSystemBytecodeCache
+from jinja2.bccache import Bucket
 
 from app import permissions, trips
 from app.clock import day, moment
@@ -38,25 +41,41 @@ class Offer(NamedTuple):
     right: str = permissions.SIGNED_IN
 
 
+KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+"""Of static files. Windows reads them from its registry, where other programs may have set others."""
+
+
 def init_app(app: Flask) -> None:
     """Give templates what they use."""
     app.extensions["nav"] = []
     app.extensions["offers"] = []
     app.context_processor(frame)
     app.url_defaults(_version_static)
+    for ending, kind in KINDS.items():
+        mimetypes.add_type(kind, ending)
     app.add_template_filter(day)
     app.add_template_filter(moment)
     app.add_template_filter(number)
     app.add_template_filter(milliseconds)
+    _set_up_jinja(app)
+
+
+def _set_up_jinja(app: Flask) -> None:
+    """Compiled templates are kept in the instance folder: compiling is a third of a cold first page."""
     cache = Path(app.config["ROUNDTRIP_INSTANCE"]) / "cache"
-    cache.mkdir(exist_ok=True)
-    app.jinja_options = {
-        "trim_blocks": True,
-        "lstrip_blocks": True,
-        "bytecode_cache": FileSystemBytecodeCache(
-            str(cache)
-        ),  # compiling is a third of a cold first page
-    }
+    env = app.jinja_env
+    env.trim_blocks = env.lstrip_blocks = True
+    with suppress(OSError):  # a read-only disk: every start compiles
+        cache.mkdir(exist_ok=True)
+        env.bytecode_cache = _Compiled(str(cache))
+
+
+class _Compiled(FileSystemBytecodeCache):
+    """A cache that may fail: a full disk must not take the pages along."""
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        with suppress(OSError):
+            super().dump_bytecode(bucket)
 
 
 def frame() -> dict[str, Any]:

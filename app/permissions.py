@@ -63,7 +63,7 @@ def require(actor: Actor | None, action: str, subject: str = "") -> None:
     trips.event("permission", f"{what}: {'allowed' if allowed else 'refused'}")
     if not allowed:
         raise Forbidden(
-            f"This needs the right “{action}”. An administrator of this workspace can give it to you."
+            f"This needs the right “{action}”, which administrators have. Ask one of them."
         )
 
 

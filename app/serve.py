@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 import select
 import signal
+import socket
 import time
 from typing import Any
 
 import click
 from flask import Flask
+from flask.helpers import get_debug_flag
+from werkzeug.serving import is_running_from_reloader
 
 from app import database, logs
 from app.config import StartError
@@ -23,6 +26,7 @@ def serve(
     app: Flask, host: str | None = None, port: int | None = None, threads: int | None = None
 ) -> None:
     """Upgrade the database, then serve until Ctrl-C or SIGTERM. Ends the process with one line if it cannot."""
+    logs.use_utf8()
     logs.show_requests()
     from app.trips.server import create_server  # not above: another server needs no Waitress
 
@@ -30,13 +34,14 @@ def serve(
     port = app.config["ROUNDTRIP_PORT"] if port is None else port
     _upgrade(app)
     try:
-        server = create_server(app, **_options(app, host, port, threads))
+        server = create_server(app, sockets=_sockets(host, port), **_options(app, threads))
     except OSError as error:
         why = f"Port {port} on {host} cannot be used: {error.strerror or error}."
         raise SystemExit(
             f"{why} Try another one: python run.py --port {(port or 8000) + 1}"
         ) from None
-    _announce(app, _address(app, server, host))
+    port = getattr(server, "effective_port", None) or server.effective_listen[0][1]
+    _announce(app, _address(app, host, port))
     signal.signal(signal.SIGTERM, _stop)
     _run(server)  # returns after Ctrl-C or SIGTERM, when what was being answered is answered
     app.extensions["trips"].store.flush()
@@ -76,24 +81,29 @@ def _drain(sockets: dict[int, Any], poll: bool) -> None:
 def prepare(app: Flask) -> None:
     """For an app that another program serves or a command has loaded.
 
-    `flask run` gets its schema upgraded, as with `serve`. Any other command does what it does. Another
-    WSGI server may be several processes, so it upgrades nothing: an old schema ends its start.
+    `flask run` gets its schema upgraded and the set-up link printed, as with `serve`. Any other command
+    does what it does. Another WSGI server may be several processes, so it upgrades nothing: an old
+    schema ends its start.
     """
     command = click.get_current_context(silent=True)
     if command is not None:
+        logs.use_utf8()
         if command.info_name == "run":
             _upgrade(app)
+            if is_running_from_reloader() or not _reloads(command.params):
+                _announce(app, _address(app, command.params["host"], command.params["port"]))
         return
     logs.show_requests()
     with app.app_context():
         try:
-            state = database.state()
+            database.require_ready(app)
         except database.SchemaError as error:
             raise StartError(str(error)) from None
-    if state == "newer":
-        raise StartError("The database was made by a later version of the app. Start that version.")
-    if state != "ready":
-        raise StartError("The database does not fit this version of the app. Run: flask upgrade")
+
+
+def _reloads(options: dict[str, Any]) -> bool:
+    """Whether `flask run` starts a second process that serves, which then says where the app is."""
+    return bool(get_debug_flag() if options["reload"] is None else options["reload"])
 
 
 def _upgrade(app: Flask) -> None:
@@ -104,11 +114,25 @@ def _upgrade(app: Flask) -> None:
             raise StartError(str(error)) from None
 
 
-def _options(app: Flask, host: str, port: int, threads: int | None) -> dict[str, Any]:
+def _sockets(host: str, port: int) -> list[socket.socket]:
+    """Bound here, since Waitress would set SO_REUSEADDR on Windows too, where that lets two servers
+    share a port. There the opposite is asked for; elsewhere it is what a quick restart needs."""
+    option = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    bound = []
+    for family, address in dict.fromkeys((one[0], one[4]) for one in found):
+        sock = socket.socket(family)
+        sock.setsockopt(socket.SOL_SOCKET, option, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(address)
+        bound.append(sock)
+    return bound
+
+
+def _options(app: Flask, threads: int | None) -> dict[str, Any]:
     poll = hasattr(select, "poll")
     return {
-        "host": host,
-        "port": port,
         "threads": threads or app.config["ROUNDTRIP_THREADS"],
         "max_request_body_size": app.config["MAX_CONTENT_LENGTH"] + 1,
         "max_request_header_size": 65_536,
@@ -121,9 +145,8 @@ def _options(app: Flask, host: str, port: int, threads: int | None) -> dict[str,
     }
 
 
-def _address(app: Flask, server: Any, host: str) -> str:
-    port = getattr(server, "effective_port", None) or server.effective_listen[0][1]
-    shown = "127.0.0.1" if host in ("0.0.0.0", "", "::") else host
+def _address(app: Flask, host: str, port: int) -> str:
+    shown = "127.0.0.1" if host in ("0.0.0.0", "", "::") else f"[{host}]" if ":" in host else host
     return app.config["ROUNDTRIP_PUBLIC_URL"] or f"http://{shown}:{port}"
 
 

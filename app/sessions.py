@@ -60,9 +60,9 @@ def actor_of(token: str) -> Actor | None:
 
 
 def _note_seen(session_id: int, person_id: int) -> None:
-    """A convenience, so a busy or full disk must not refuse the request for it."""
+    """A convenience, so a busy or full disk must neither refuse nor hold up the request for it."""
     try:
-        with writing_connection() as connection:
+        with writing_connection(wait=False) as connection:
             connection.execute(
                 sa.update(Session).where(Session.id == session_id).values(last_seen_at=utcnow())
             )

@@ -7,6 +7,7 @@ owner out by failing in their name. Counts live in memory for one process, in Re
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from functools import cache
@@ -15,17 +16,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from flask import current_app
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
-from app.errors import TooMany
+from app.errors import TooMany, Unavailable
 from app.sessions import digest
 
 if TYPE_CHECKING:
     from limits import RateLimitItem
     from limits.strategies import FixedWindowRateLimiter
 
+log = logging.getLogger("roundtrip.throttle")
+
 View = TypeVar("View", bound=Callable[..., Any])
 
 DEVICE_COOKIE = "roundtrip_device"
 DEVICE_DAYS = 180
+
+REDIS: Any = {"socket_connect_timeout": 1, "socket_timeout": 1, "wrap_exceptions": True}
 
 GUARDED: set[str] = set()
 """Endpoints whose POST is a try at a password; blueprints add theirs."""
@@ -47,7 +52,7 @@ def check_route(view: Callable[..., Any], endpoint: str, address: str) -> None:
     if declared is None:
         return
     rate = _parsed(declared)
-    if not _limiter().hit(rate, endpoint, address):
+    if not _ask("hit", rate, endpoint, address):
         wait = _wait(rate, endpoint, address)
         raise TooMany(f"Too many requests from your address. Try again in {_in_words(wait)}.", wait)
 
@@ -58,17 +63,20 @@ def check(email: str, address: str, device: str | None) -> None:
     if rate is None:
         return
     for key in _keys(email, address, device):
-        if not _limiter().test(rate, *key):
+        if not _ask("test", rate, *key):
             wait = _wait(rate, *key)
             raise TooMany(f"Too many failed tries. Sign in again in {_in_words(wait)}.", wait)
 
 
 def failed(email: str, address: str, device: str | None) -> None:
-    """Count a try that failed."""
+    """Count a try that failed. Raise TooMany when others failed meanwhile, so that tries at the same
+    moment, which all passed `check`, learn no more than tries one after the other.
+    """
     rate = _rate()
     if rate is not None:
-        for key in _keys(email, address, device):
-            _limiter().hit(rate, *key)
+        counted = [_ask("hit", rate, *key) for key in _keys(email, address, device)]
+        if not all(counted):
+            check(email, address, device)
 
 
 def device_cookie(email: str) -> str:
@@ -95,13 +103,25 @@ def _serializer() -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(keys, salt="device")
 
 
+def _ask(what: str, rate: RateLimitItem, *key: str) -> Any:
+    """Ask the counts. Raise Unavailable when Redis does not answer: what is limited is not allowed uncounted."""
+    from limits.errors import StorageError
+
+    try:
+        return getattr(_limiter(), what)(rate, *key)
+    except StorageError as error:
+        log.error("limits: Redis does not answer: %s", error)
+        raise Unavailable("This cannot be allowed just now, as tries cannot be counted.") from None
+
+
 def _limiter() -> FixedWindowRateLimiter:
     """Made at the first count: the library would be a tenth of the start."""
     if "limiter" not in current_app.extensions:
         from limits.storage import storage_from_string
         from limits.strategies import FixedWindowRateLimiter
 
-        storage = storage_from_string(current_app.config["ROUNDTRIP_REDIS_URL"] or "memory://")
+        url = current_app.config["ROUNDTRIP_REDIS_URL"]
+        storage = storage_from_string(url, **REDIS) if url else storage_from_string("memory://")
         current_app.extensions["limiter"] = FixedWindowRateLimiter(storage)
     limiter: FixedWindowRateLimiter = current_app.extensions["limiter"]
     return limiter
@@ -115,7 +135,7 @@ def _parsed(rate: str) -> RateLimitItem:
 
 
 def _wait(rate: RateLimitItem, *key: str) -> int:
-    return max(1, int(_limiter().get_window_stats(rate, *key).reset_time - time.time()) + 1)
+    return max(1, int(_ask("get_window_stats", rate, *key).reset_time - time.time()) + 1)
 
 
 def _rate() -> RateLimitItem | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, current_app
 
 from app import database
 from app.permissions import public
@@ -24,7 +24,7 @@ def alive() -> Any:
 def ready() -> Any:
     """The database can be read and has the schema that this version needs; 503 if not."""
     try:
-        schema = database.state()
+        schema = database.state(current_app)
     except database.SchemaError:
         return {"status": "not ready", "database": "cannot be read", "schema": "unknown"}, 503
     ok = schema == "ready"

@@ -5,7 +5,7 @@
 .DESCRIPTION
     In PowerShell as administrator, in the checkout:
 
-        python run.py user list                                  # once: makes .venv
+        python run.py upgrade                                    # once: makes .venv
         powershell -ExecutionPolicy Bypass -File deploy\roundtrip-windows.ps1 install
         powershell -ExecutionPolicy Bypass -File deploy\roundtrip-windows.ps1 status
         powershell -ExecutionPolicy Bypass -File deploy\roundtrip-windows.ps1 uninstall
@@ -60,7 +60,7 @@ function Assert-Administrator {
 
 function Assert-Environment {
     if (-not (Test-Path -LiteralPath $Python)) {
-        throw "There is no $Python yet. Run once in the checkout: python run.py user list"
+        throw "There is no $Python yet. Run once in the checkout: python run.py upgrade"
     }
 }
 

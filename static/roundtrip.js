@@ -136,7 +136,7 @@
     if (old) return old;
     const dialog = make("dialog", "", { id: "keys", "aria-labelledby": "keys-title" });
     const list = make("dl", "", { class: "pairs" });
-    const lines = [["/", "Search"], ["j  k", "Next or previous row"], ["Enter", "Open the row"], ["x", "Select the row"], ["g h", "Home"],
+    const lines = [["/", "Search"], ["j  k", "Next or previous row"], ["Enter", "Open the row"], ["g h", "Home"],
       ["Ctrl Enter", "Send the form"], ["Esc", "Close, or leave the field"], ["?", "This list"]];
     for (const element of all("[data-key]")) lines.push([element.dataset.key, element.textContent.trim()]);
     for (const [key, text] of lines) {

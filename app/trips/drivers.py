@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,9 +17,10 @@ import sqlalchemy.orm as so
 
 from app.trips import CURRENT
 from app.trips.guard import guarded
-from app.trips.trip import EXTRA, NAME, Span, now
+from app.trips.trip import EXTRA, MAX_STATEMENT, NAME, Span, now
 
 
+@cache
 def timed_cursor(base: type) -> type:
     """A subclass of a DB-API cursor class that records what it does."""
 
@@ -76,7 +78,7 @@ _HOUSEKEEPING = ("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK TO", "PRAGMA", "SET 
 
 def _kind_and_text(statement: Any) -> tuple[str, str]:
     text = statement if isinstance(statement, str) else str(statement)
-    return ("transaction" if text.startswith(_HOUSEKEEPING) else "query"), text
+    return ("transaction" if text.startswith(_HOUSEKEEPING) else "query"), text[:MAX_STATEMENT]
 
 
 @guarded
@@ -117,6 +119,7 @@ class SQLiteConnection(_TimedEnd, sqlite3.Connection):
         self._end("ROLLBACK", super().rollback, self.in_transaction)
 
 
+@cache
 def _psycopg_connection() -> type:
     import psycopg
     from psycopg.pq import TransactionStatus

@@ -50,7 +50,7 @@ class Keeper:
         """A trip has begun; until it ends it can be looked at as far as it got."""
         self.running[trip.id] = trip
         if len(self.running) > MAX_RUNNING:  # callers that never close their answers
-            self.running.pop(next(iter(self.running)), None)
+            self.running.pop(next(iter(list(self.running)), ""), None)
 
     def take(self, trip: Trip) -> None:
         """The app is done with the request; where a server still sends, it tells when it has."""
@@ -72,7 +72,8 @@ class Keeper:
             return
         self.seen += 1
         self._file(trip)
-        trip.keep = self._why_keep(trip)
+        why = self._why_keep(trip)
+        trip.keep = trip.keep or why  # somebody may have marked it while it ran
         if trip.keep:
             self.store.put(trip)
 
@@ -124,7 +125,8 @@ class Keeper:
         if trip is None:
             return self.store.mark(trip_id)
         trip.keep = "marked"
-        self.store.put(trip)
+        if trip.t_end:  # else it is written when it ends
+            self.store.put(trip)
         return True
 
     def usual_us(self, route: str | None) -> int | None:

@@ -10,6 +10,7 @@ from flask import Flask, got_request_exception
 from app.trips import CURRENT
 from app.trips.guard import guarded
 from app.trips.redact import hide_secrets, safe_path
+from app.trips.trip import MAX_TEXT
 from app.trips.verdicts import describe
 
 
@@ -18,21 +19,28 @@ class TripHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Called by logging; never raises."""
-        trip = CURRENT.get()
-        if trip is not None and record.name != "roundtrip.request":
-            _add(trip, record)
+        _add(CURRENT.get(), record)
 
 
 @guarded
 def _add(trip: Any, record: logging.LogRecord) -> None:
-    text = record.getMessage().replace(trip.path, safe_path(trip.path, trip.args))
-    text = hide_secrets(text)
+    text = _message(record).replace(trip.path, safe_path(trip.path, trip.args))
+    text = hide_secrets(text[: 4 * MAX_TEXT])
     if record.exc_info and record.exc_info[1]:
         text += f" ({describe(record.exc_info[1])})"
     trip.log(record.levelname.lower(), f"{record.name}: {text}")
 
 
+def _message(record: logging.LogRecord) -> str:
+    """A line whose arguments do not fit is a mistake of who wrote it, and no failure of this probe."""
+    try:
+        return record.getMessage()
+    except Exception:
+        return str(record.msg)
+
+
 _handler = TripHandler(logging.INFO)
+_handler.addFilter(lambda record: record.name != "roundtrip.request" and CURRENT.get() is not None)
 
 
 def listen() -> None:

@@ -119,9 +119,14 @@ class RecordingFlask(Flask):
 
     @wsgi_app.setter
     def wsgi_app(self, middleware: WSGIApp) -> None:
-        layer = Layer(middleware)
-        self.layers.append(layer)
-        self._outermost = layer
+        if middleware == self._core:  # back to what it was
+            self.layers.clear()
+        elif middleware in self.layers:
+            del self.layers[self.layers.index(middleware) + 1 :]
+        else:
+            middleware = Layer(middleware)
+            self.layers.append(middleware)
+        self._outermost = middleware
 
     def _core(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         trip = CURRENT.get()
@@ -140,9 +145,8 @@ class RecordingFlask(Flask):
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """Flask's adapter, with a clock round its `match`."""
         adapter = super().create_url_adapter(request)
-        trip = CURRENT.get()
-        if trip is not None and request is not None and adapter is not None:
-            adapter.match = _timed_match(trip, adapter)  # type: ignore[method-assign]
+        if request is not None and adapter is not None and CURRENT.get() is not None:
+            adapter.__class__ = TimedAdapter
         return adapter
 
     def log_exception(self, exc_info: Any) -> None:
@@ -154,7 +158,10 @@ class RecordingFlask(Flask):
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """The function with a clock round it, made once per function."""
-        known = self._wrapped.get(func)
+        try:
+            known = self._wrapped.get(func)
+        except TypeError:  # it cannot be a key, so it runs without a clock
+            return super().ensure_sync(func)
         return known if known is not None else self._wrap(func)
 
     def _wrap(self, func: Callable[..., Any]) -> Callable[..., Any]:
@@ -220,7 +227,7 @@ def _listening(trip: Trip, start_response: Any) -> Any:
         note_headers(trip, headers)
         if ("X-Trip-Id", trip.id) not in headers:  # the hook that sets it did not run
             headers.append(("X-Trip-Id", trip.id))
-        trip.status = int(status[:3])
+        trip.status = int(status[:3]) if status[:3].isdecimal() else 0
         trip.response_headers = headers
         return start_response(status, headers, *rest)
 
@@ -242,30 +249,36 @@ def _hand_over(trip: Trip, answer: Any, environ: dict[str, Any], keeper: Any) ->
     return Body(trip, answer, keeper)
 
 
-def _timed_match(trip: Trip, adapter: MapAdapter) -> Any:
-    match = adapter.match
+class TimedAdapter(MapAdapter):
+    """Flask's adapter, with a clock round its first match: that is the resolution, later ones only ask.
 
-    def timed(*args: Any, **kwargs: Any) -> Any:
-        del adapter.match  # one match is the resolution; later ones only ask which methods work
+    Adapters get this class by assignment, which is cheaper than wrapping a method for each request.
+    """
+
+    def match(self, *args: Any, **kwargs: Any) -> Any:
+        """As in Werkzeug."""
+        self.__class__ = MapAdapter  # type: ignore[assignment]
+        trip = CURRENT.get()
+        if trip is None:
+            return self.match(*args, **kwargs)
         span = trip.open("match", "URL match")
         try:
-            found = match(*args, **kwargs)
+            found = self.match(*args, **kwargs)
             _note_rule(trip, found)
             return found
         except HTTPException as error:
-            _note_miss(trip, span, adapter, error)
+            _note_miss(trip, span, self, error)
             raise
         finally:
             trip.close(span)
-
-    return timed
 
 
 @guarded
 def _note_rule(trip: Trip, found: Any) -> None:
     rule, trip.args = found
-    trip.route, trip.endpoint = rule.rule, rule.endpoint
-    trip.quiet = rule.endpoint == "static" or rule.endpoint.startswith(("trips.", "health."))
+    trip.route = rule.rule
+    trip.endpoint = endpoint = rule.endpoint
+    trip.quiet = endpoint == "static" or endpoint.startswith(("trips.", "health."))
 
 
 @guarded
@@ -292,7 +305,7 @@ def _timed_before(function: Callable[..., Any], name: str) -> Callable[..., Any]
         if trip is None:
             return function()
         span = trip.open("before", name)
-        seen = see_context(trip)
+        seen = trip.seen or see_context(trip)
         try:
             answer = function()
             if answer is not None or is_changed(trip, seen):
@@ -331,7 +344,8 @@ def _timed_after(function: Callable[..., Any], name: str) -> Callable[..., Any]:
         trip = CURRENT.get()
         if trip is None:
             return function(response)
-        trip.enter(t.AFTER)
+        if trip.phase != t.AFTER:
+            trip.enter(t.AFTER)
         span = trip.open("after", name)
         earlier = trip.headers or see_response(trip, response)
         try:

@@ -48,16 +48,23 @@ _SECRET_NAMES = (
     r"pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|auth(?:orization)?|cookie|session|csrf\w*|signature"
     r"|credential\w*|private[_-]?key|access[_-]?key|otp|pin|cvv|iban|card[_-]?number|bearer"
 )
-_PAIR = re.compile(
-    rf"(?i)\b([\w-]*(?:{_SECRET_NAMES})[\w-]*[\"']?\s*[=:]\s*|bearer\s+)((?:bearer|basic)\s+\S+|\"[^\"]*\"|'[^']*'|[^\s,;&)}}]+)"
-)
+# A name with what parts it from its value. It never goes back, so that no text can make it slow.
+_BEFORE_VALUE = re.compile(r"(?i)(?<![\w-])(?:[\w-]++[\"']?\s*+[=:]\s*+|bearer\s++)")
+_VALUE = re.compile(r"(?i)(?:bearer|basic)\s+\S+|\"[^\"]*\"|'[^']*'|[^\s,;&)}]+")
 _NAME = re.compile(rf"(?i)(?:{_SECRET_NAMES})")
-_LITERAL = re.compile(r"'(?:[^']|'')*'")
+_LONG_PART = re.compile(r"(?<=/)[\w-]{24,}(?=/|$)")
+_LITERAL = re.compile(r"'(?:[^']++|'')*+(?:'|$)")
 
 
 def hide_secrets(text: str) -> str:
     """The text with the value after any name that sounds like a secret taken out."""
-    return _PAIR.sub(rf"\1{HIDDEN}", text)
+    shown, done = [], 0
+    for name in _BEFORE_VALUE.finditer(text):
+        if name.start() >= done and _NAME.search(name[0]):
+            if value := _VALUE.match(text, name.end()):
+                shown += [text[done : name.end()], HIDDEN]
+                done = value.end()
+    return "".join([*shown, text[done:]])
 
 
 def hide_literals(statement: str) -> str:
@@ -74,8 +81,13 @@ def safe_query(query: str) -> str:
 
 
 def safe_path(path: str, args: dict[str, Any] | None) -> str:
-    """The path, less arguments whose name sounds like a secret (`/auth/invite/<token>`)."""
-    for name, value in (args or {}).items():
+    """The path, less arguments whose name sounds like a secret (`/auth/invite/<token>`).
+
+    Where no rule matched (`args` None) nothing has a name: long random-looking parts are left out.
+    """
+    if args is None:
+        return _LONG_PART.sub(HIDDEN, path)[:300]
+    for name, value in args.items():
         if _NAME.search(name):
             path = path.replace(str(value), HIDDEN)
     return path[:300]

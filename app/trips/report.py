@@ -65,7 +65,7 @@ def as_dict(trip: Trip) -> Data:
     ]
     data["repeated"] = _repeated(data["queries"])
     data["lazy"] = [
-        {"relation": r, "where": w, "count": n} for (r, w), n in (trip.lazy or {}).items()
+        {"relation": r, "where": w, "count": n} for (r, w), n in list((trip.lazy or {}).items())
     ]
     data["unaccounted_us"] = (trip.elapsed_ns - sum(trip.own)) // 1000
     return data
@@ -199,7 +199,7 @@ def _hook(trip: Trip, span: Span) -> Data:
 
 def _query(trip: Trip, span: Span) -> Data:
     data = _named(trip, span)
-    data["statement"] = hide_literals(data.pop("name"))[:4000]
+    data["statement"] = hide_literals(data.pop("name"))
     data["rows"] = span[EXTRA] if isinstance(span[EXTRA], int) else None
     data["where"] = (
         span[PARENT][NAME]

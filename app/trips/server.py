@@ -92,10 +92,11 @@ class TimedTask(WSGITask):
         arrival, channel = self.arrival, self.channel
         if arrival is None:
             return
-        with channel.outbuf_lock:
-            if channel.connected and channel.total_outbufs_len and not gone:
-                channel.sending.append(arrival)
-                return
+        if channel.total_outbufs_len and not gone:
+            with channel.outbuf_lock:  # the main thread may be sending the rest at this moment
+                if channel.connected and channel.total_outbufs_len:
+                    channel.sending.append(arrival)
+                    return
         arrival.finish(gone or not channel.connected)
 
 

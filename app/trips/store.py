@@ -70,16 +70,26 @@ class Store:
             while self._queue:
                 self._write([self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))])
             self._idle.set()
+            if self._queue:  # handed over since the look
+                self._idle.clear()
 
     def _write(self, batch: list[Trip]) -> None:
         try:
-            rows = [_row(as_dict(trip)) for trip in batch]
+            rows = [row for trip in batch if (row := self._row(trip))]
             with self._open() as db:
                 db.executemany(f"INSERT OR REPLACE INTO trip VALUES ({', '.join('?' * 15)})", rows)
                 db.commit()
                 prune(db)
         except (sqlite3.Error, OSError, ValueError):
             self.dropped += len(batch)
+
+    def _row(self, trip: Trip) -> tuple[Any, ...] | None:
+        """None, and counted, for a trip that cannot be written: the others and the thread go on."""
+        try:
+            return _row(as_dict(trip))
+        except Exception:
+            self.dropped += 1
+            return None
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -145,8 +155,8 @@ def prune(db: sqlite3.Connection) -> int:
             else "DELETE FROM trip WHERE id IN (SELECT id FROM trip ORDER BY began_at LIMIT ?)",
             (SLICE,),
         ).rowcount
-        db.execute("PRAGMA incremental_vacuum(1000)")
         db.commit()
+        db.executescript("PRAGMA incremental_vacuum")  # `execute` would take one step: one page
         gone += deleted
         if not deleted:
             break

@@ -61,9 +61,15 @@ KINDS: dict[str, int | None] = {
 SHOWN_BY_SPANS = (URL, DATABASE, TEMPLATE)
 """Stages without a phase of their own: they lie inside others."""
 
+ALWAYS = {
+    "layer", "session open", "before", "match", "view", "after", "error handler", "session save", "teardown",
+}  # fmt: skip
+"""Kinds of which a request has as many as the app has functions: recorded also over the limit."""
+
 MAX_SPANS = 500
 MAX_LOGS = 200
 MAX_TEXT = 500
+MAX_STATEMENT = 4000
 
 # A span is a list, since making one is four times as fast as making an object.
 KIND, NAME, START, TIME, PARENT, INNER, EXTRA = range(7)
@@ -103,9 +109,10 @@ class Trip:
     error = ""
     cpu_start = 0
     cpu_ns = 0
-    g: dict[str, Any] | None = None
+    g: dict[str, Any] = {}  # never written to; the request's own takes its place
     session: Any = None
-    headers: tuple[Any, ...] | None = None  # the response, as the last hook left it
+    seen: tuple[dict[str, Any], bool] | None = None  # `g` and session, as the last hook left them
+    headers: tuple[Any, ...] | None = None  # the response, likewise
     emitted: tuple[Span, list[tuple[str, str]]] | None = None  # the same for WSGI middleware
     back = 0
     quiet = False
@@ -143,7 +150,7 @@ class Trip:
     def open(self, kind: str, name: str) -> Span:
         """Begin a span inside the one that is open; give it to `close`."""
         span: Span = [kind, name, now(), 0, self.top, 0, None]
-        if len(self.spans) < MAX_SPANS:
+        if len(self.spans) < MAX_SPANS or kind in ALWAYS:
             self.spans.append(span)
         else:
             self._count_only(kind)
@@ -159,8 +166,17 @@ class Trip:
     def close(self, span: Span) -> None:
         """End a span; its time is taken out of what surrounds it."""
         length = now() - span[START]
-        self.top = span[PARENT]
-        self.extend(span, length, length - span[INNER])
+        top = self.top = span[PARENT]
+        stage = KINDS[span[KIND]]
+        if stage is None or stage in SHOWN_BY_SPANS:
+            self.extend(span, length, length - span[INNER])
+            return
+        span[TIME] += length  # as `extend` does, for most spans without the call
+        self.own[stage] += length - span[INNER]
+        if top is None:
+            self.phase_inner += length
+        else:
+            top[INNER] += length
 
     def extend(self, span: Span, length: int, own: int) -> None:
         """Add time to a span, `own` of it spent in the span itself.
@@ -222,7 +238,8 @@ class Trip:
             self.close(self.top)
         self.t_end = now()
         self._end_phase(self.t_end)
-        self.arrival = self.g = self.session = None
+        self.g = Trip.g
+        self.arrival = self.session = self.seen = self.headers = self.emitted = None
 
     @property
     def elapsed_ns(self) -> int:

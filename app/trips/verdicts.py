@@ -9,32 +9,43 @@ from werkzeug.exceptions import HTTPException
 
 from app.trips.guard import guarded
 from app.trips.redact import hide_secrets
-from app.trips.trip import EXTRA, Span, Trip
+from app.trips.trip import EXTRA, MAX_TEXT, Span, Trip
 
 Verdict = tuple[str, str]
 PASSED: Verdict = ("passed", "")
 
 
 def describe(error: BaseException) -> str:
-    """An exception in one line: `403 Forbidden` or `ValueError: …`."""
-    if isinstance(error, HTTPException):
-        return hide_secrets(f"{error.code} {error.name}: {error.description or ''}".rstrip(": "))
-    status = getattr(error, "status", "")
-    return hide_secrets(f"{status} {type(error).__name__}: {error}".strip())
+    """An exception in one line: `403 Forbidden` or `ValueError: …`.
+
+    Only the first line of its text: databases write values into those that follow.
+    """
+    try:
+        if isinstance(error, HTTPException):
+            text = f"{error.code} {error.name}: {error.description or ''}".rstrip(": ")
+        else:
+            text = f"{getattr(error, 'status', '')} {type(error).__name__}: {error}".strip()
+    except Exception:  # its own __str__ is broken; it must still be the one that is raised
+        text = type(error).__name__
+    return hide_secrets(text.partition("\n")[0][:MAX_TEXT])
 
 
 def see_context(trip: Trip) -> tuple[dict[str, Any], bool]:
-    """What a before-request function may change: `g`, and whether the session is marked as changed."""
-    g = trip.g
-    return (g.copy() if g else {}), getattr(trip.session, "modified", False)
+    """What a before-request function may change: `g`, and whether the session is marked as changed.
+
+    The look after one function serves before the next.
+    """
+    trip.seen = trip.g.copy(), getattr(trip.session, "modified", False)
+    return trip.seen
 
 
 def is_changed(trip: Trip, seen: tuple[dict[str, Any], bool]) -> bool:
     """Whether `g` or the session is not as it was seen; compares by identity, so it cannot fail."""
     earlier, was_modified = seen
-    g = trip.g or {}
-    same = len(g) == len(earlier) and all(map(is_, g.values(), earlier.values()))
-    return not same or getattr(trip.session, "modified", False) is not was_modified
+    g = trip.g
+    if len(g) != len(earlier) or not all(map(is_, g.values(), earlier.values())):
+        return True
+    return getattr(trip.session, "modified", False) is not was_modified
 
 
 @guarded
@@ -44,12 +55,13 @@ def judge_before(trip: Trip, span: Span, seen: tuple[dict[str, Any], bool], answ
         span[EXTRA] = ("blocked", f"answered {_status_of(answer)} itself")
         return
     earlier, was_modified = seen
-    g = trip.g or {}
+    g = trip.g
     names = sorted(k for k in g.keys() | earlier.keys() if g.get(k, g) is not earlier.get(k, g))
     told = ["set " + ", ".join("g." + name for name in names)] if names else []
     if getattr(trip.session, "modified", False) and not was_modified:
         told.append("changed the session")
     span[EXTRA] = ("changed", "; ".join(told)) if told else PASSED
+    see_context(trip)
 
 
 def _status_of(answer: Any) -> str:
@@ -79,7 +91,7 @@ def judge_after(trip: Trip, span: Span, earlier: tuple[Any, ...]) -> None:
 def header_changes(earlier: list[tuple[str, str]], later: list[tuple[str, str]]) -> list[str]:
     """`added A, B`, `changed C`, `removed D`: names only, values may be secret."""
     if later[: len(earlier)] == earlier:  # the usual case: some were added
-        added = ", ".join(name for name, _ in later[len(earlier) :])
+        added = ", ".join([name for name, _ in later[len(earlier) :]])
         return [f"added {added}"] if added else []
     old, new = dict(earlier), dict(later)
     groups = {

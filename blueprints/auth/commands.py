@@ -19,11 +19,12 @@ def _or_fail(error: AppError) -> click.ClickException:
 
 
 def _print_link(email: str) -> None:
-    base = (
-        current_app.config["ROUNDTRIP_PUBLIC_URL"]
-        or f"http://127.0.0.1:{current_app.config['ROUNDTRIP_PORT']}"
-    )
-    click.echo(f"{base}/auth/reset/{services.reset_link(email)}")
+    port = current_app.config["ROUNDTRIP_PORT"]
+    base = current_app.config["ROUNDTRIP_PUBLIC_URL"] or f"http://127.0.0.1:{port}"
+    link = f"{base}/auth/reset/{services.reset_link(email)}"
+    say = f"By this link {email} chooses a password. It works once, for {services.RESET_MINUTES} minutes."
+    click.echo(say, err=True)
+    click.echo(link)
 
 
 @bp.cli.command("add")
@@ -56,12 +57,8 @@ def list_people(as_json: bool) -> None:
         click.echo(json.dumps(rows, ensure_ascii=False))
         return
     for row in rows:
-        marks = ", ".join(
-            word
-            for word in ("admin", "disabled")
-            if row["admin" if word == "admin" else "active"] is (word == "admin")
-        )
-        click.echo(f"{row['email']}\t{row['name']}\t{marks}")
+        marks = [word for word in ("admin", "disabled") if row[word]]
+        click.echo(f"{row['email']}\t{row['name']}\t{', '.join(marks)}")
 
 
 def _row(person: Person) -> dict[str, object]:
@@ -71,6 +68,7 @@ def _row(person: Person) -> dict[str, object]:
         "name": person.name,
         "admin": person.admin,
         "active": person.active,
+        "disabled": not person.active,
         "last_seen_at": seen,
     }
 
@@ -84,6 +82,29 @@ def disable(email: str) -> None:
     except AppError as error:
         raise _or_fail(error) from None
     click.echo(f"{person.email} can no longer sign in.")
+
+
+@bp.cli.command("enable")
+@click.argument("email")
+def enable(email: str) -> None:
+    """Let a disabled person sign in again."""
+    try:
+        person = services.enable(email)
+    except AppError as error:
+        raise _or_fail(error) from None
+    click.echo(f"{person.email} can sign in again.")
+
+
+@bp.cli.command("admin")
+@click.argument("email")
+@click.option("--off", is_flag=True, help="Make them a member again.")
+def make_admin(email: str, off: bool) -> None:
+    """Make a person an administrator."""
+    try:
+        person = services.set_admin(email, not off)
+    except AppError as error:
+        raise _or_fail(error) from None
+    click.echo(f"{person.email} is {'a member' if off else 'an administrator'} now.")
 
 
 @bp.cli.command("reset-link")

@@ -14,7 +14,7 @@ from app import sessions
 from app.database import writing
 from app.errors import Conflict, Invalid, NotFound
 from app.extensions import db, utcnow
-from app.models import Link, Person
+from app.models import Link, Person, Session
 from app.permissions import Actor
 from app.sessions import digest
 
@@ -79,6 +79,14 @@ def clean_email(email: str) -> str:
     return email
 
 
+def clean_name(name: str) -> str:
+    """A person's name as it is stored: trimmed. Raises Invalid when it is empty or too long."""
+    name = name.strip()
+    if not 1 <= len(name) <= 200:
+        raise Invalid(errors=[("name", "The name needs 1 to 200 characters")])
+    return name
+
+
 # People ----------------------------------------------------------------------------------------
 
 
@@ -100,9 +108,7 @@ def find(email: str) -> Person:
 def add(email: str, name: str = "", admin: bool = False, password: str | None = None) -> Person:
     """A new person; without a password they choose one by a reset link. Raises Invalid, Conflict."""
     email = clean_email(email)
-    name = name.strip() or email.partition("@")[0]
-    if len(name) > 200:
-        raise Invalid(errors=[("name", "The name must be 200 characters or fewer")])
+    name = clean_name(name.strip() or email.partition("@")[0])
     if password is not None:
         check_new_password(password, email, name)
     hashed = hasher().hash(password) if password is not None else ""
@@ -117,14 +123,40 @@ def add(email: str, name: str = "", admin: bool = False, password: str | None = 
 
 def disable(email: str) -> Person:
     """End a person's access and sessions at once. The last administrator stays: Conflict."""
-    with writing():
+    with writing() as session:
         person = find(email)
-        if person.admin and _active_admins() == [person.id]:
-            raise Conflict("This is the last administrator. Make somebody else one first.")
+        _keep_an_admin(person)
         person.active = False
-    sessions.end(person.id)
+        session.execute(sa.delete(Session).where(Session.person_id == person.id))
     log.info("person disabled: id=%s", person.id)
     return person
+
+
+def enable(email: str) -> Person:
+    """Let a disabled person sign in again, with the password they had."""
+    with writing():
+        person = find(email)
+        person.active = True
+    log.info("person enabled: id=%s", person.id)
+    return person
+
+
+def set_admin(email: str, admin: bool) -> Person:
+    """Make a person an administrator, or no longer one. The last one stays: Conflict."""
+    with writing():
+        person = find(email)
+        if not admin:
+            _keep_an_admin(person)
+        person.admin = admin
+    log.info("administrator: id=%s admin=%s", person.id, admin)
+    return person
+
+
+def _keep_an_admin(person: Person) -> None:
+    if person.admin and _active_admins() == [person.id]:
+        raise Conflict(
+            "This is the last administrator. First make somebody else one: flask user admin EMAIL"
+        )
 
 
 def has_admin() -> bool:
@@ -139,11 +171,10 @@ def _active_admins() -> list[int]:
 
 def update_profile(actor: Actor, name: str, theme: str, density: str) -> None:
     """Change how oneself is called and how pages look."""
-    if not name.strip():
-        raise Invalid(errors=[("name", "The name must not be empty")])
+    name = clean_name(name)
     with writing() as session:
         person = session.get_one(Person, actor.id)
-        person.name, person.theme, person.density = name.strip(), theme, density
+        person.name, person.theme, person.density = name, theme, density
 
 
 def change_password(actor: Actor, current: str, new: str) -> None:
@@ -151,16 +182,21 @@ def change_password(actor: Actor, current: str, new: str) -> None:
     person = db.session.get_one(Person, actor.id)
     if not _matches(person.password_hash, current):
         raise Invalid(errors=[("current", "That is not your present password")])
-    _set_password(person.id, new)
+    hashed = _hash_new(person, new)
+    with writing():
+        _set_password(actor.id, hashed)
 
 
-def _set_password(person_id: int, password: str) -> None:
-    person = db.session.get_one(Person, person_id)
+def _hash_new(person: Person, password: str) -> str:
+    """The hash of a new password; made before the write lock is taken, since it takes time."""
     check_new_password(password, person.email, person.name)
-    hashed = hasher().hash(password)
-    with writing() as session:
-        session.get_one(Person, person_id).password_hash = hashed
-    sessions.end(person_id)
+    return hasher().hash(password)
+
+
+def _set_password(person_id: int, hashed: str) -> None:
+    """Inside a writing transaction: set it and end every session, or neither."""
+    db.session.get_one(Person, person_id).password_hash = hashed
+    db.session.execute(sa.delete(Session).where(Session.person_id == person_id))
     log.info("password set: person=%s", person_id)
 
 
@@ -210,6 +246,12 @@ def new_link(purpose: str, minutes: int, person_id: int | None = None) -> str:
     return token
 
 
+def person_of_link(token: str) -> Person | None:
+    """Whose password a reset link sets."""
+    query = sa.select(Person).join(Link, Link.person_id == Person.id)
+    return db.session.scalar(query.where(Link.purpose == "reset", Link.token_hash == digest(token)))
+
+
 def link_is_open(purpose: str, token: str) -> bool:
     """Whether a link can still be used."""
     query = sa.select(Link.id).where(
@@ -241,9 +283,7 @@ def _use_link(purpose: str, token: str) -> int | None:
 
 def set_up(token: str, name: str, email: str, password: str) -> Person:
     """Make the first administrator, by the link that the start printed. Works once."""
-    email = clean_email(email)
-    if not name.strip():
-        raise Invalid(errors=[("name", "The name must not be empty")])
+    email, name = clean_email(email), clean_name(name)
     check_new_password(password, email, name)
     hashed = hasher().hash(password)
     with writing() as session:
@@ -254,7 +294,7 @@ def set_up(token: str, name: str, email: str, password: str) -> Person:
             email=email
         )
         person.name, person.admin, person.active, person.password_hash = (
-            name.strip()[:200],
+            name,
             True,
             True,
             hashed,
@@ -267,6 +307,10 @@ def set_up(token: str, name: str, email: str, password: str) -> Person:
 def reset_link(email: str) -> str:
     """A token by which this person can set a password, for an hour."""
     person = find(email)
+    if not person.active:
+        raise Conflict(
+            f"{person.email} is disabled. First let them in again: flask user enable {person.email}"
+        )
     return new_link("reset", RESET_MINUTES, person.id)
 
 
@@ -279,10 +323,10 @@ def reset_password(token: str, password: str) -> None:
     if person_id is None or not link_is_open("reset", token):
         raise NotFound("This link has been used, or its time is over.")
     person = db.session.get_one(Person, person_id)
-    check_new_password(password, person.email, person.name)
+    hashed = _hash_new(person, password)
     with writing():
         _use_link("reset", token)
-    _set_password(person_id, password)
+        _set_password(person_id, hashed)
 
 
 def announce_setup(address: str) -> list[str]:

@@ -40,6 +40,10 @@ def _signed_in(form: LoginForm) -> Any:
         request.headers.get("User-Agent", ""),
         request.remote_addr or "",
     )
+    device = request.cookies.get(throttle.DEVICE_COOKIE)
+    throttle.check(
+        form.email.data, request.remote_addr or "", device
+    )  # others may have failed since
     session.clear()  # nothing of the stranger's session goes on
     session.permanent = True
     login_user(actor)
@@ -95,7 +99,9 @@ def reset(token: str) -> Any:
             services.reset_password(token, form.password.data)
             flash("Password set. Sign in with it now", "ok")
             return redirect(url_for("auth.login"), 303)
-    return render_template("auth/reset.html", form=form), form.status
+    return render_template(
+        "auth/reset.html", form=form, whose=services.person_of_link(token)
+    ), form.status
 
 
 @bp.route("/account", methods=["GET", "POST"])
@@ -104,14 +110,16 @@ def account() -> Any:
     """One's own name and look."""
     form = ProfileForm(obj=g.actor)
     if form.validate_on_submit():
-        services.update_profile(g.actor, form.name.data, form.theme.data, form.density.data)
-        flash("Account saved", "ok")
-        return redirect(url_for("auth.account"), 303)
+        with form.showing_errors():
+            services.update_profile(g.actor, form.name.data, form.theme.data, form.density.data)
+            flash("Account saved", "ok")
+            return redirect(url_for("auth.account"), 303)
     return _account(profile=form)
 
 
 @bp.post("/account/password")
 @signed_in
+@throttle.limited("10/minute")
 def password() -> Any:
     """Choose another password; every session ends, so one signs in again with it."""
     form = PasswordForm()
@@ -134,28 +142,53 @@ def _account(profile: ProfileForm | None = None, password: PasswordForm | None =
 @signed_in
 def sessions_list() -> Any:
     """Where one is signed in."""
-    return render_template("auth/sessions.html", sessions=sessions.of_person(g.actor.id))
+    found = sessions.of_person(g.actor.id)
+    return render_template("auth/sessions.html", sessions=found, device=device_in_words)
 
 
 @bp.post("/sessions/end")
 @signed_in
 def end_session() -> Any:
     """End one of one's own sessions, or all others at once."""
+    own = [one.id for one in sessions.of_person(g.actor.id)]
     wanted = request.form.get("id", type=int)
-    ids = (
-        [wanted]
-        if wanted
-        else [s.id for s in sessions.of_person(g.actor.id) if s.id != g.actor.session_id]
-    )
+    ids = [one for one in own if (one == wanted if wanted else one != g.actor.session_id)]
     ended = sum(sessions.end(g.actor.id, one) for one in ids)
     flash(f"{ended} session{'' if ended == 1 else 's'} ended", "ok")
     return redirect(url_for("auth.sessions_list"), 303)
 
 
+BROWSERS = {
+    "Edg": "Edge",
+    "Firefox": "Firefox",
+    "Chrome": "Chrome",
+    "Safari": "Safari",
+    "curl": "curl",
+}
+SYSTEMS = {
+    "Windows": "Windows",
+    "Android": "Android",
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Mac OS": "macOS",
+    "Linux": "Linux",
+}
+
+
+def device_in_words(agent: str) -> str:
+    """`Chrome on Linux`, as far as what the browser says of itself can be believed."""
+    browser = next((name for mark, name in BROWSERS.items() if mark in agent), "")
+    system = next((name for mark, name in SYSTEMS.items() if mark in agent), "")
+    return " on ".join(filter(None, (browser, system))) or agent[:40] or "Not told"
+
+
 def safe_next(target: str | None) -> str:
     """Where to go on: a path of this app, taken apart and built anew, else home."""
     target = (target or "").strip()
-    parts = urlsplit(target) if not re.search(r"[\\\x00-\x20\x7f]", target) else None
+    try:
+        parts = urlsplit(target) if not re.search(r"[\\\x00-\x20\x7f]", target) else None
+    except ValueError:  # such as //[
+        parts = None
     if parts is None or parts.scheme or parts.netloc or not re.match(r"/(?!/)", parts.path):
         return url_for("home.index")
     query = "?" + quote(parts.query, safe="=&%+,;:@/?!*'()$-._~") if parts.query else ""

@@ -62,7 +62,7 @@ def _in_order(app: RecordingFlask) -> Iterator[Part]:
     yield Part(URL, "match", "URL match", "Finds the rule, and with it the view, for the address.")
     yield from _functions(app.url_value_preprocessors, "url values", _app_first)
     yield from _functions(app.before_request_funcs, "before", _app_first)
-    yield Part(VIEW, "view", "the view", f"One of {len(app.view_functions)}, as the rule says.")
+    yield Part(VIEW, "view", ANY_VIEW, f"One of {len(app.view_functions)}, as the rule says.")
     yield from _functions(_once(app.template_context_processors), "context", _app_first)
     yield from _handlers(app)
     yield from _functions(app.after_request_funcs, "after", _app_last)
@@ -71,6 +71,7 @@ def _in_order(app: RecordingFlask) -> Iterator[Part]:
     yield from _functions({None: app.teardown_appcontext_funcs}, "teardown", _app_last)
 
 
+ANY_VIEW = "the view"
 _SAVE = "Writes the cookie of the session, if something in it has changed."
 
 Registry = Mapping[str | None, Iterable[Function]]
@@ -131,7 +132,8 @@ def _uses() -> dict[tuple[str, str], Use]:
     uses: dict[tuple[str, str], Use] = {}
     for trip in services.keeper().in_memory():
         for span in trip.spans:
-            use = uses.setdefault((span[KIND], span[NAME]), Use())
+            name = ANY_VIEW if span[KIND] == "view" else span[NAME]
+            use = uses.setdefault((span[KIND], name), Use())
             use.times_us.append(span[TIME] // 1000)
             verdict = span[EXTRA][0] if isinstance(span[EXTRA], tuple) else ""
             use.changed += verdict == "changed"

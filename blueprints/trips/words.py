@@ -38,6 +38,16 @@ def plain(text: object, longest: int = 300) -> str:
     return shown if len(shown) <= longest else shown[: longest - 1] + "…"
 
 
+def statements(trip: Data) -> list[str]:
+    """The different statements, in the order in which they first ran, as long as the page stays light."""
+    shown: list[str] = []
+    for statement in dict.fromkeys(plain(query["statement"], 4_000) for query in trip["queries"]):
+        if sum(map(len, shown)) + len(statement) > 20_000:
+            return [*shown, "The rest is in the JSON."]
+        shown.append(statement)
+    return shown
+
+
 def ms(us: int | None) -> str:
     """`48.6 ms`; `not measured` where nothing was."""
     if us is None:

@@ -68,13 +68,18 @@ server.run()
 """
 
 
+def _usual() -> dict[str, str]:
+    """The environment, but compiled modules are kept, as on any host."""
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
+
 class Served:
     """A served app in a process of its own."""
 
     def __init__(self, command: list[str], **environ: str) -> None:
         self.process = subprocess.Popen(
             command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            env={**os.environ, "ROUNDTRIP_PORT": "0", **environ},
+            env={**_usual(), "ROUNDTRIP_PORT": "0", **environ},
         )  # fmt: skip
         assert self.process.stdout
         line = ""

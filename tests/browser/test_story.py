@@ -10,6 +10,8 @@ import re
 
 import pytest
 
+pytest.importorskip("blueprints.equipment", reason="the example these tests use has been deleted")
+pytest.importorskip("blueprints.trips", reason="the pages of trips have been deleted")
 pytestmark = pytest.mark.browser
 
 

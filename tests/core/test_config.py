@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app import create_app
+from app import config, create_app
 from app.config import PREFIX, SETTINGS, SettingError
 
 
@@ -50,8 +50,10 @@ def test_an_unknown_name_in_the_file_stops_the_start(tmp_path):
         ("TRIPS", "maybe", "one of on, off"),
         ("TIMEZONE", "Mars/Olympus", "Europe/Berlin"),
         ("SIGNIN_RATE", "often", "10/5 minutes"),
+        ("SIGNIN_RATE", "10/minute; 100/hour", "one count"),
         ("DATABASE_URL", "mysql://x", "sqlite:// or postgresql://"),
         ("SAFE_MODE", "perhaps", "on or off"),
+        ("PLUGIN_DIRS", "/nowhere/at all", "there is no folder"),
     ],
 )
 def test_a_value_that_cannot_be_used_stops_the_start_and_says_what_works(
@@ -62,6 +64,21 @@ def test_a_value_that_cannot_be_used_stops_the_start_and_says_what_works(
         start(tmp_path)
     assert works in str(error.value)
     assert PREFIX + name in str(error.value)
+
+
+def test_names_in_the_file_may_be_in_capitals_and_folders_a_list(tmp_path):
+    (tmp_path / "my tools").mkdir()
+    text = f"THREADS = 7\nplugin_dirs = ['{tmp_path.as_posix()}/my tools', '{tmp_path.as_posix()}']"
+    (tmp_path / "config.toml").write_text(text, encoding="utf-8")
+    config = start(tmp_path).config
+    assert config["ROUNDTRIP_THREADS"] == 7
+    assert config["ROUNDTRIP_PLUGIN_DIRS"] == (tmp_path / "my tools", tmp_path)
+
+
+def test_an_instance_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(SettingError, match="instance folder cannot be used.*file"):
+        start(tmp_path / "file")
 
 
 def test_a_broken_file_is_named(tmp_path):
@@ -95,3 +112,32 @@ def test_https_makes_cookies_secure(tmp_path):
     app = start(tmp_path, PUBLIC_URL="https://tools.example.com")
     assert app.config["SESSION_COOKIE_SECURE"]
     assert app.config["SESSION_COOKIE_NAME"].startswith("__Host-")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgres://olga:s3cret@db/x", "mysql://olga:s3c@ret@db/x?password=s3cret", "olga:s3cret@db",
+     "postgresql://olga:s3cret@db:port/x", "mysql://db/x?password=s3cret"],
+)  # fmt: skip
+def test_a_refused_address_is_printed_without_its_password(tmp_path, monkeypatch, url):
+    monkeypatch.setenv("ROUNDTRIP_DATABASE_URL", url)
+    with pytest.raises(SettingError, match="must be an address") as error:
+        start(tmp_path)
+    assert "s3c" not in str(error.value)
+    assert "db" in str(error.value)
+
+
+def test_the_instance_folder_cannot_move_itself(tmp_path):
+    (tmp_path / "config.toml").write_text("instance = '/elsewhere'\n", encoding="utf-8")
+    with pytest.raises(SettingError, match="ROUNDTRIP_INSTANCE in the environment"):
+        start(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "package"),
+    [("REDIS_URL", "redis://db", "redis"), ("DATABASE_URL", "postgresql://db/x", "psycopg")],
+)
+def test_a_missing_package_stops_the_start_and_is_named(tmp_path, monkeypatch, name, url, package):
+    monkeypatch.setattr(config, "find_spec", lambda _name: None)
+    with pytest.raises(SettingError, match=f"{name} needs the package {package}.*pip install"):
+        start(tmp_path, **{name: url})

@@ -33,6 +33,12 @@ RAISED = {
         ),
         507,
     ),
+    "no-column": (
+        sqlalchemy.exc.OperationalError(
+            "SELECT y", {}, sqlite3.OperationalError("no such column: y")
+        ),
+        500,
+    ),
 }
 
 

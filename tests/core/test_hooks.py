@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import mimetypes
+import shutil
+from pathlib import Path
 
 import pytest
-from flask import Response
+from flask import Blueprint, Response
 
 from app import create_app
 from app.hooks import AFTER, BEFORE
@@ -85,6 +88,19 @@ def test_security_headers_are_on_every_answer(client, path):
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "same-origin"
     assert headers["X-Trip-Id"]
+
+
+def test_static_files_are_what_they_are_whatever_windows_has_registered(instance):
+    kinds = {
+        "roundtrip.css": "text/css",
+        "roundtrip.js": "text/javascript",
+        "favicon.svg": "image/svg+xml",
+    }
+    for name in kinds:
+        mimetypes.add_type("text/plain", Path(name).suffix)  # as another program may have set it
+    client = create_app({"INSTANCE": instance, "TESTING": True}).test_client()
+    found = {name: client.get(f"/static/{name}", buffered=True).mimetype for name in kinds}
+    assert found == kinds
 
 
 def test_pages_of_signed_in_people_stay_out_of_caches_and_versioned_files_stay_in(bob, client):
@@ -168,3 +184,19 @@ def test_a_body_over_the_limit_is_refused_by_name(client, trip_of):
     answer = client.post("/auth/login", data=b"x" * 100_000_001)
     assert answer.status_code == 413
     trip_of(answer).blocked_by("hooks.size_limit")
+
+
+def test_a_view_that_is_only_called_static_is_closed_like_any_other(app, client):
+    dropin = Blueprint("dropin", __name__)
+
+    @dropin.get("/dropin")
+    def static():
+        return "not a file"
+
+    app.register_blueprint(dropin)
+    assert client.get("/dropin").status_code == 403
+
+
+def test_a_full_disk_does_not_take_the_pages_along(client, instance):
+    shutil.rmtree(instance / "cache")  # compiled templates can no longer be written
+    assert client.get("/auth/login").status_code == 200

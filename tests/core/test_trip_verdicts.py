@@ -261,6 +261,16 @@ def test_middleware_is_listed_in_the_order_in_which_it_ran(client, trip_of):
     assert [name for name in names if name in order] == order
 
 
+def test_wsgi_middleware_can_be_taken_back(app, client, trip_of):
+    layers, before = len(app.layers), app.wsgi_app
+    app.wsgi_app = Middleware(app.wsgi_app)
+    assert len(app.layers) == layers + 1
+    app.wsgi_app = before
+    assert len(app.layers) == layers
+    names = [hook["name"] for hook in trip_of(client.get("/ok")).data["hooks"]]
+    assert names.count(MIDDLEWARE) == layers
+
+
 def test_a_stopped_request_never_reached_the_later_stages(client, trip_of):
     check = trip_of(client.post("/form"))
     assert check.stage("view")["own_us"] is None
@@ -285,6 +295,23 @@ def test_a_stream_that_breaks_half_way_says_so(app, client):
         client.get("/stream?break=1")
     trip = next(app.extensions["trips"].in_memory())
     assert (trip.outcome, trip.error) == ("failed half way", "ValueError: half way")
+
+
+def test_what_fails_after_the_last_byte_is_told_too(app, client):
+    def fail():
+        raise ValueError("left a mess")
+
+    @app.get("/mess")
+    @public
+    def mess():
+        response = Response("sent")
+        response.call_on_close(fail)
+        return response
+
+    with pytest.raises(ValueError, match="left a mess"):
+        client.get("/mess")
+    trip = next(app.extensions["trips"].in_memory())
+    assert (trip.outcome, trip.error) == ("error", "ValueError: left a mess")
 
 
 def test_a_client_that_goes_away_is_seen(app, serve):

@@ -8,13 +8,23 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from tests.deploy import crowd
-from tests.serving import Browser, Front, Server, free_port, nginx_in_front, raw, serving, sign_in
+from tests.serving import (
+    Browser,
+    Front,
+    Server,
+    free_port,
+    nginx_in_front,
+    nginx_program,
+    raw,
+    serving,
+    sign_in,
+)
 
 OTHER = "127.0.0.2"
 """A second address of the same machine; where nginx runs in tests, there is one."""
@@ -33,13 +43,15 @@ FORGED = {
 
 @pytest.fixture
 def behind() -> dict[str, str]:
-    """Settings of an app with one proxy in front."""
+    """Settings of an app with one proxy in front. Skips where there is none, before an app starts."""
+    nginx_program()
     return {"ROUNDTRIP_PROXIES": "1"}
 
 
 @contextmanager
 def by_https(instance: Path, folder: Path, env: dict[str, str]) -> Iterator[tuple[Server, Front]]:
     """An app that knows its public address, as in deploy/roundtrip.service, and nginx before it."""
+    nginx_program()
     settings = {
         "ROUNDTRIP_PROXIES": "1",
         "ROUNDTRIP_PORT": str(free_port()),
@@ -211,9 +223,10 @@ class Hangs:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.thread.join()
+        with suppress(OSError):  # refused by Windows, where closing wakes the thread
+            self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
+        self.thread.join()
 
     def _run(self) -> None:
         while True:

@@ -55,6 +55,17 @@ def test_a_port_that_is_taken_is_named(instance):
     assert line.startswith(f"Port {port} on 127.0.0.1 cannot be used")
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_a_second_server_on_the_port_is_refused(instance, host):
+    """With the SO_REUSEADDR that Waitress sets, Windows would let both have it."""
+    with serving(instance, {"ROUNDTRIP_HOST": host}) as server:
+        assert "cannot be used" in refusal(instance, {"ROUNDTRIP_PORT": str(server.port)})
+
+
+def test_an_unknown_host_stops_the_start(instance):
+    assert "on 256.1.1.1 cannot be used" in refusal(instance, {"ROUNDTRIP_HOST": "256.1.1.1"})
+
+
 @pytest.mark.parametrize(
     "name, value, cure",
     [
@@ -79,6 +90,17 @@ def set_revision(instance: Path, revision: str) -> None:
     """Make the database one of another version."""
     with closing(sqlite3.connect(instance / "roundtrip.sqlite")) as database, database:
         database.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+
+
+# Commands in a pipe ------------------------------------------------------------------------------
+
+
+def test_commands_read_and_write_utf8(instance):
+    words = ["user", "add", "lukasz@example.com", "--name", "Łukasz 山田", "--password-stdin"]
+    added = run(instance, ["-m", "flask", *words], stdin="zażółć gęślą\n")
+    assert added.stdout == "Łukasz 山田 <lukasz@example.com> was added.\n", added.stderr
+    listed = run(instance, ["-m", "flask", "user", "list"])
+    assert "Łukasz 山田" in listed.stdout, listed.stderr
 
 
 # Bytes that no browser sends ---------------------------------------------------------------------

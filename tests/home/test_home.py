@@ -9,6 +9,7 @@ import pytest
 
 import blueprints
 from app import create_app
+from app.extensions import db
 from tests.conftest import running, sign_in
 
 
@@ -59,6 +60,47 @@ def test_a_broken_drop_in_raises_in_tests_and_safe_mode_skips_all(instance, drop
     for app in running(started(instance, drop_ins, TESTING=True, SAFE_MODE=True)):
         assert app.extensions["broken"] == {}
         assert sign_in(app, "alice").get("/").status_code == 200
+
+
+DROP_IN = """
+from flask import Blueprint
+import sqlalchemy as sa
+import sqlalchemy.orm as so
+from app.extensions import db
+from app.permissions import public
+bp = Blueprint("wobbly", __name__, url_prefix="/wobbly")
+@bp.before_app_request
+def refuse():
+    raise RuntimeError("hook of a drop-in that was left out")
+@bp.get("/")
+@public
+def index():
+    return "here"
+"""
+RAISING = (
+    "def init_app(app):\n    app.before_request(refuse)\n    raise RuntimeError('it wobbles')\n"
+)
+TWICE = "@bp.get('/it-wobbles')\ndef index():\n    return 'two views of one name'\n"
+UNMAPPED = (
+    "class Thing(db.Model):\n"
+    "    other_id: so.Mapped[int] = so.mapped_column(sa.ForeignKey('wobbly__other.id'))\n"
+    "    it_wobbles = so.relationship('Missing')\n"
+    "class Other(db.Model):\n    thing = so.relationship('Thing')\n"
+)
+
+
+@pytest.mark.parametrize("end", [RAISING, TWICE, UNMAPPED], ids=["init_app", "views", "models"])
+def test_what_is_left_out_leaves_no_hook_no_route_and_no_model(instance, drop_ins, end):
+    (drop_ins / "wobbly.py").write_text(DROP_IN + end, encoding="utf-8")
+    for app in running(started(instance, drop_ins)):
+        alice = sign_in(app, "alice")  # a query of the core, with its models
+        assert list(app.extensions["broken"]) == ["wobbly"]
+        assert "wobbly" in alice.get("/").text
+        assert alice.get("/wobbly/").status_code == 404
+        assert "wobbly" not in app.blueprints
+    assert not [name for name in db.metadata.tables if name.startswith("wobbly")]
+    for app in running(started(instance, drop_ins)):
+        assert list(app.extensions["broken"]) == ["wobbly"], "it is found broken again"
 
 
 def test_a_drop_in_gets_its_tables_and_its_line_in_the_rail(instance, drop_ins):
