@@ -28,6 +28,7 @@ from app.headers import make_safe
 from app.sessions import actor_of
 from app.trips.redact import safe_path
 
+SMALLEST = 500  # bytes
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
 request_log = logging.getLogger("roundtrip.request")
@@ -181,6 +182,8 @@ def caching(response: Response) -> Response:
 
 def compression(response: Response) -> Response:
     """Compresses the body with what the browser understands: Zstandard, Brotli or gzip."""
+    if (response.content_length or SMALLEST) < SMALLEST:
+        return response  # too small to gain anything
     return compress.after_request(response)
 
 
@@ -213,13 +216,13 @@ AFTER = (conditional, caching, compression, security_headers, trip_number, reque
 
 
 def _line(response: Response) -> str:
-    actor = g.actor if "actor" in g else None
+    actor, asked = g.get("actor"), request_ctx.request
     facts = {
         "trip": g.get("trip_id"),
         "person": actor.id if actor else None,
-        "address": request.remote_addr,
-        "method": request.method,
-        "path": safe_path(request.path, request.view_args),
+        "address": asked.remote_addr,
+        "method": asked.method,
+        "path": safe_path(asked.path, asked.view_args),
         "status": response.status_code,
         "ms": round((time.perf_counter() - g.get("began", time.perf_counter())) * 1000, 1),
     }

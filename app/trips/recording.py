@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from time import thread_time_ns
 from typing import Any
 
-from flask import Flask, g, request
+from flask import Flask, request
+from flask.globals import app_ctx
 from flask.sessions import SecureCookieSessionInterface
 from flask.wrappers import Request
 from itsdangerous import URLSafeTimedSerializer
@@ -59,7 +60,7 @@ class RecordingSessions(SecureCookieSessionInterface):
         trip.enter(t.BEFORE)
         span = trip.open("session open", "session open")
         try:
-            trip.g = g._get_current_object().__dict__
+            trip.g = app_ctx.g.__dict__
             trip.session = super().open_session(app, request)
             return trip.session
         finally:
@@ -71,7 +72,7 @@ class RecordingSessions(SecureCookieSessionInterface):
         if trip is None:
             return super().save_session(app, session, response)
         span = trip.open("session save", "session save")
-        earlier = see_response(trip, response)
+        earlier = trip.headers or see_response(trip, response)
         try:
             super().save_session(app, session, response)
             if see_response(trip, response) != earlier:

@@ -56,7 +56,10 @@ def judge_before(trip: Trip, span: Span, seen: tuple[dict[str, Any], bool], answ
         return
     earlier, was_modified = seen
     g = trip.g
-    names = sorted(k for k in g.keys() | earlier.keys() if g.get(k, g) is not earlier.get(k, g))
+    if len(g) > len(earlier) and all(map(is_, g.values(), earlier.values())):
+        names = list(g)[len(earlier) :]  # the usual case: some were added
+    else:
+        names = [k for k in {**earlier, **g} if g.get(k, g) is not earlier.get(k, g)]
     told = ["set " + ", ".join("g." + name for name in names)] if names else []
     if getattr(trip.session, "modified", False) and not was_modified:
         told.append("changed the session")
