@@ -35,10 +35,6 @@ PAGES = (
         "The equipment tool file by file, as a pattern for your own.",
     ),
     Page(
-        "Build", "fields", "Field types",
-        "Every type with what it accepts and what it can be filtered by, and how a column is recognised.",
-    ),
-    Page(
         "Build", "middleware", "Middleware",
         "The functions around every view, in running order, and how to add one.",
     ),

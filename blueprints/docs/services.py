@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import click
 from flask import current_app
 
-from app import database, errors, fields, headers, hooks, sessions, throttle, trips
+from app import database, errors, headers, hooks, sessions, throttle, trips
 from app.config import CHECKOUT, PREFIX, SETTINGS
 from app.permissions import WORKSPACE_RIGHTS, Actor, may, right_of
 from app.trips import guard, keeper, redact, report, store, trip
@@ -140,37 +140,6 @@ def _who_has(right: str) -> str:
 def security_headers() -> Named:
     """The headers that make browsers cautious."""
     return list(headers.SECURITY_HEADERS.items())
-
-
-# Field types -----------------------------------------------------------------------------------
-
-
-class TypeShown(NamedTuple):
-    """A field type as the manual shows it."""
-
-    name: str
-    formats: list[str]
-    accepts: str
-    example: str
-    lookups: Named
-    aggregates: list[str]
-
-
-def field_types() -> list[TypeShown]:
-    """Every type in the registry, in the order of their names."""
-    found = sorted(fields.TYPES.values(), key=lambda one: one.name)
-    return [
-        TypeShown(
-            one.name, list(one.variants), one.accepts, one.example,
-            [(name, lookup.words) for name, lookup in one.lookups.items()], list(one.aggregates),
-        )
-        for one in found
-    ]  # fmt: skip
-
-
-def blank_words() -> list[str]:
-    """The words that an import takes for blank in a column of anything but text."""
-    return sorted(fields.BLANKS)
 
 
 # Trips -----------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import Any
 import click
 import pytest
 
-from app import create_app, errors, fields, hooks, permissions, trips
+from app import create_app, errors, hooks, permissions, trips
 from app.config import SETTINGS
 from app.trips.recording import name_of
 from app.trips.report import as_dict
@@ -196,17 +196,6 @@ def test_every_function_that_code_may_call_is_named(page):
 
     for name in (name for name in vars(TripCheck) if not name.startswith("_")):
         assert any(code.startswith(f"{name}(") for code in codes(page("testing")))
-
-
-def test_every_field_type_is_named_with_its_formats_and_lookups(page):
-    html = page("fields")
-    for one in fields.TYPES.values():
-        part = unescape(html.partition(f'<h2 id="{one.name}">')[2].partition("<h2 ")[0])
-        assert one.accepts in part and f"<code>{one.example}</code>" in part
-        assert {*one.variants, *one.lookups, *one.aggregates} <= codes(part), one.name
-        for lookup in one.lookups.values():
-            assert lookup.words in part
-    assert fields.BLANKS <= codes(html)
 
 
 # True ------------------------------------------------------------------------------------------
