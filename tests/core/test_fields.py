@@ -463,7 +463,7 @@ def test_nobody_outside_asks_which_type_a_field_has():
             if "fields" not in path.parts:
                 found = [
                     line
-                    for line in path.read_text().splitlines()
+                    for line in path.read_text(encoding="utf-8").splitlines()
                     if "field" in line and asks.search(line)
                 ]
                 assert not found, path

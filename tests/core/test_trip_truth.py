@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -21,6 +22,7 @@ NEAR_US = 5_000
 
 
 naps: list[float] = []
+holding, release = threading.Event(), threading.Event()
 
 
 def nap() -> int:
@@ -64,6 +66,9 @@ def slow_app(app):
     def view(path="", big=False):
         if path == "view":
             nap()
+        if path == "hold":
+            holding.set()
+            release.wait(10)
         if path == "sql":
             with db.engine.connect() as connection:
                 raw = connection.connection.dbapi_connection
@@ -121,17 +126,33 @@ def test_a_slow_client_shows_as_client_request(slow_app, serve):
 
 
 def test_a_full_queue_shows_as_wsgi_with_how_many_were_ahead(slow_app, serve):
+    release.clear()
     wire = serve(slow_app, threads=1)
     wire.get("/warm")
-    first = threading.Thread(target=wire.get, args=("/view",))
+    queue, answers = wire.server.task_dispatcher.queue, []
+    first = threading.Thread(target=wire.get, args=("/hold",))
+    second = threading.Thread(target=lambda: answers.append(wire.get("/x")))
     first.start()
-    time.sleep(0.02)
-    trip = wire.trip(wire.get("/x")[1])
+    until(holding.is_set)
+    second.start()
+    until(lambda: len(queue) == 1)
+    nap()
+    release.set()
     first.join()
+    second.join()
+    trip = wire.trip(answers[0][1])
     own = own_ms(trip)
     assert max(own, key=own.__getitem__) == "wsgi", own
-    assert trip["queue_us"] > 50_000
+    assert trip["queue_us"] >= naps[-1] * 1e6 - NEAR_US
     assert trip["ahead"] == 0, "the one before is being worked on, nobody waits"
+
+
+def until(true: Any) -> None:
+    """Wait for something that another thread does."""
+    deadline = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 def test_a_slow_reader_shows_as_response(slow_app, serve):
