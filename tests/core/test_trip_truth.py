@@ -126,6 +126,7 @@ def test_a_slow_client_shows_as_client_request(slow_app, serve):
 
 
 def test_a_full_queue_shows_as_wsgi_with_how_many_were_ahead(slow_app, serve):
+    holding.clear()
     release.clear()
     wire = serve(slow_app, threads=1)
     wire.get("/warm")
