@@ -12,6 +12,7 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from app import database
+from app.errors import AppError
 
 
 def init_app(app: Flask) -> None:
@@ -22,7 +23,7 @@ def init_app(app: Flask) -> None:
 
 
 def guard(app: Flask) -> None:
-    """Let the commands of blueprints, in this app, begin with one clear line where the schema does not fit."""
+    """Let the commands of blueprints end in one clear line where the schema does not fit or a service refuses."""
     for name, command in app.cli.commands.items():
         if command not in (serve, upgrade):
             app.cli.commands[name] = _guarded(app, command)
@@ -41,9 +42,9 @@ def _invoke(app: Flask, run: Callable[[click.Context], Any], context: click.Cont
     try:
         with app.app_context():
             database.require_ready(app)
-    except database.SchemaError as error:
+        return run(context)
+    except (database.SchemaError, AppError) as error:
         raise click.ClickException(str(error)) from None
-    return run(context)
 
 
 @click.command()

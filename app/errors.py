@@ -67,6 +67,9 @@ class Invalid(AppError):
         super().__init__(detail)
         self.errors = errors or []
 
+    def __str__(self) -> str:
+        return self.detail or "; ".join(message for _, message in self.errors)
+
 
 class Conflict(AppError):
     """Somebody else changed the same thing in between, or a rule forbids it as things stand."""

@@ -28,7 +28,6 @@ from app.headers import make_safe
 from app.sessions import actor_of
 from app.trips.redact import safe_path
 
-SMALLEST = 500  # bytes
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
 request_log = logging.getLogger("roundtrip.request")
@@ -182,7 +181,8 @@ def caching(response: Response) -> Response:
 
 def compression(response: Response) -> Response:
     """Compresses the body with what the browser understands: Zstandard, Brotli or gzip."""
-    if (response.content_length or SMALLEST) < SMALLEST:
+    smallest = current_app.config["COMPRESS_MIN_SIZE"]
+    if (response.content_length or smallest) < smallest:
         return response  # too small to gain anything
     return compress.after_request(response)
 

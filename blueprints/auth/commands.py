@@ -8,14 +8,8 @@ import sys
 import click
 from flask import current_app
 
-from app.errors import AppError, Invalid
 from app.models import Person
 from blueprints.auth import bp, services
-
-
-def _or_fail(error: AppError) -> click.ClickException:
-    words = "; ".join(message for _, message in error.errors) if isinstance(error, Invalid) else ""
-    return click.ClickException(words or error.detail)
 
 
 def _print_link(email: str) -> None:
@@ -39,10 +33,7 @@ def _print_link(email: str) -> None:
 def add(email: str, name: str, admin: bool, password_stdin: bool) -> None:
     """Add a person. Without a password a one-use link is printed, by which they choose one."""
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
-    try:
-        person = services.add(email, name, admin, password)
-    except AppError as error:
-        raise _or_fail(error) from None
+    person = services.add(email, name, admin, password)
     click.echo(f"{person.name} <{person.email}> was added.", err=password is None)
     if password is None:
         _print_link(person.email)
@@ -77,10 +68,7 @@ def _row(person: Person) -> dict[str, object]:
 @click.argument("email")
 def disable(email: str) -> None:
     """End a person's access and all their sessions."""
-    try:
-        person = services.disable(email)
-    except AppError as error:
-        raise _or_fail(error) from None
+    person = services.disable(email)
     click.echo(f"{person.email} can no longer sign in.")
 
 
@@ -88,10 +76,7 @@ def disable(email: str) -> None:
 @click.argument("email")
 def enable(email: str) -> None:
     """Let a disabled person sign in again."""
-    try:
-        person = services.enable(email)
-    except AppError as error:
-        raise _or_fail(error) from None
+    person = services.enable(email)
     click.echo(f"{person.email} can sign in again.")
 
 
@@ -100,10 +85,7 @@ def enable(email: str) -> None:
 @click.option("--off", is_flag=True, help="Make them a member again.")
 def make_admin(email: str, off: bool) -> None:
     """Make a person an administrator."""
-    try:
-        person = services.set_admin(email, not off)
-    except AppError as error:
-        raise _or_fail(error) from None
+    person = services.set_admin(email, not off)
     click.echo(f"{person.email} is {'a member' if off else 'an administrator'} now.")
 
 
@@ -111,7 +93,4 @@ def make_admin(email: str, off: bool) -> None:
 @click.argument("email")
 def reset_link(email: str) -> None:
     """Print a one-use link by which a person sets a new password. It works for an hour."""
-    try:
-        _print_link(email)
-    except AppError as error:
-        raise _or_fail(error) from None
+    _print_link(email)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from app.errors import AppError
 from app.permissions import SYSTEM
 from blueprints.equipment import bp, loading
 
@@ -26,8 +25,6 @@ def load(file: Path) -> None:
         raise click.ClickException(
             f"{file.name} is not in UTF-8. Save it as “CSV UTF-8”."
         ) from None
-    except AppError as error:
-        raise click.ClickException(error.detail) from None
     click.echo(
         f"{report.added + report.refused:,} rows: {report.added:,} added, {report.refused:,} refused."
     )
