@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
 from typing import Any
 
-import blueprints
-from app import cli, config, database, errors, extensions, hooks, logs, pages, trips
-from app.trips.recording import RecordingFlask
+gc.disable()  # of what modules load nothing is garbage, and looking for it is a twelfth of a start
+
+import blueprints  # noqa: E402
+from app import cli, config, database, errors, extensions, hooks, logs, pages, trips  # noqa: E402
+from app.trips.recording import RecordingFlask  # noqa: E402
+
+gc.freeze()
+gc.enable()
 
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> RecordingFlask:

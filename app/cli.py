@@ -1,4 +1,4 @@
-"""The commands of the core: serve and upgrade. Blueprints bring their own."""
+"""The commands of the core: serve, upgrade and worker. Blueprints bring their own."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from flask.cli import with_appcontext
 
 from app import database
 from app.errors import AppError
+from app.sheets.commands import group as sheet
 
 
 def init_app(app: Flask) -> None:
     """Register the commands."""
     app.extensions["announcements"] = []
-    for command in (serve, upgrade):
+    for command in (serve, upgrade, worker, sheet):
         app.cli.add_command(command)
 
 
 def guard(app: Flask) -> None:
     """Let the commands of blueprints end in one clear line where the schema does not fit or a service refuses."""
     for name, command in app.cli.commands.items():
-        if command not in (serve, upgrade):
+        if command not in (serve, upgrade):  # these say it themselves
             app.cli.commands[name] = _guarded(app, command)
 
 
@@ -79,3 +80,14 @@ def upgrade(check: bool) -> None:
         click.echo(database.upgrade(current_app))
     except database.SchemaError as error:
         raise click.ClickException(str(error)) from None
+
+
+@click.command()
+@click.option("--threads", type=click.IntRange(1, 64), default=1, help="Jobs run at the same time.")
+@click.option("--child", is_flag=True, hidden=True, help="End with the server that has started it.")
+@with_appcontext
+def worker(threads: int, child: bool) -> None:
+    """Run background jobs, in a process of its own."""
+    from app.worker import work
+
+    work(current_app._get_current_object(), threads, child)  # type: ignore[attr-defined]

@@ -11,7 +11,6 @@ import os
 import secrets
 import sys
 import time
-import tomllib
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -143,7 +142,8 @@ SETTINGS: tuple[Setting, ...] = (
         "REDIS_URL",
         _url("redis", "rediss"),
         "",
-        "Redis for limits that several processes share; without it each process counts alone.",
+        "Redis for limits that several processes share and for the queue of jobs; without it each process "
+        "counts alone, and the queue is a file.",
     ),
     Setting(
         "HOST", str, "127.0.0.1", "Address to listen on. 0.0.0.0 opens the app to the network."
@@ -189,6 +189,12 @@ SETTINGS: tuple[Setting, ...] = (
         "Largest request body in MB; a larger one is answered with 413.",
     ),
     Setting("TIMEZONE", _zone, "UTC", "Time zone of the workspace, in which days begin and end."),
+    Setting(
+        "WORKER",
+        _one_of("child", "none"),
+        "child",
+        "Who runs background jobs: a child process of the server, or, with none, `flask worker` by itself.",
+    ),
     Setting("TRIPS", _one_of("on", "off"), "on", "Record the trip of each request."),
     Setting(
         "SIGNIN_RATE",
@@ -255,6 +261,8 @@ def _without_password(text: str) -> str:
 def _read_file(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
+    import tomllib  # late, as most instances have no such file
+
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
         return {name.lower(): value for name, value in found.items()}

@@ -21,7 +21,8 @@ import sqlalchemy as sa
 import sqlalchemy.orm as so
 from flask import Flask
 
-from app.extensions import db
+from app.extensions import Base, db
+from app.models import Definition, Tool
 
 log = logging.getLogger("roundtrip.database")
 
@@ -126,6 +127,7 @@ class Pending(NamedTuple):
 
     histories: dict[str, Path]  # by version table: the revisions of the core or of a blueprint
     tables: list[sa.Table]  # of blueprints without revisions
+    models: list[str]  # SQL tables of blueprints that have no definition yet
     unknown: list[str]  # revisions of a later version
     new: bool  # nothing is there yet
 
@@ -136,6 +138,7 @@ def pending(app: Flask) -> Pending:
         with db.engine.connect() as connection:
             present = set(sa.inspect(connection).get_table_names())
             have = {table: _revisions_of(connection, table, present) for table in _histories(app)}
+            undeclared = _undeclared(app, connection, present)
     except sa.exc.DatabaseError as error:
         raise SchemaError(f"The database {db.engine.url!r} cannot be read: {error.orig}.") from None
     histories, unknown = {}, []
@@ -145,7 +148,7 @@ def pending(app: Flask) -> Pending:
         if have[table] != newest:
             histories[table] = versions
     missing = [table for table in _tables_without_history(app) if table.name not in present]
-    return Pending(histories, missing, unknown, not have["alembic_version"])
+    return Pending(histories, missing, undeclared, unknown, not have["alembic_version"])
 
 
 def _histories(app: Flask) -> dict[str, Path]:
@@ -189,7 +192,13 @@ def _assigned(path: Path) -> Iterator[tuple[str, ast.expr]]:
 def state(app: Flask) -> str:
     """`ready`, `old` (an upgrade is needed) or `newer` (made by a later version). Raises SchemaError."""
     found = pending(app)
-    return "newer" if found.unknown else "old" if found.histories or found.tables else "ready"
+    return (
+        "newer"
+        if found.unknown
+        else "old"
+        if found.histories or found.tables or found.models
+        else "ready"
+    )
 
 
 def require_ready(app: Flask) -> None:
@@ -216,12 +225,12 @@ def upgrade(app: Flask) -> str:
     if found.unknown:
         later = f"The database was made by a later version (revision {', '.join(found.unknown)})."
         raise SchemaError(f"{later} Start that version, or restore a backup.")
-    if not (found.histories or found.tables):
+    if not (found.histories or found.tables or found.models):
         return "The database is up to date."
     copy = None
     try:
         copy = _copy_first(app) if found.histories and not found.new else None
-        _bring_up(found)
+        _bring_up(app, found)
     except Exception as error:
         log.debug("the upgrade failed", exc_info=True)
         if copy:  # of the same; a start that is tried for ever would fill the disk
@@ -256,7 +265,7 @@ def _copy_first(app: Flask) -> Path | None:
         part.unlink(missing_ok=True)
 
 
-def _bring_up(found: Pending) -> None:
+def _bring_up(app: Flask, found: Pending) -> None:
     """Everything that is pending, in one transaction; one start at a time."""
     with db.engine.connect().execution_options(write=True) as connection:
         if connection.dialect.name == "sqlite":
@@ -267,6 +276,7 @@ def _bring_up(found: Pending) -> None:
                 for table, versions in found.histories.items():
                     _run_revisions(connection, versions, table)
                 db.metadata.create_all(connection, tables=found.tables)
+                _declare(app, connection)
         finally:
             connection.invalidate()
 
@@ -296,3 +306,47 @@ def _tables_without_history(app: Flask) -> list[sa.Table]:
 def tables_of(blueprint: str) -> list[sa.Table]:
     """The SQL tables of a blueprint's models, with association tables of the same prefix."""
     return [table for key, table in db.metadata.tables.items() if key.startswith(f"{blueprint}__")]
+
+
+# Models of blueprints ---------------------------------------------------------------------------
+
+
+def models(app: Flask) -> dict[str, type[Any]]:
+    """The mapped classes of the app's blueprints by their SQL tables: each is a table of its tool."""
+    found: dict[str, type[Any]] | None = app.extensions.get("models")
+    if found is None:
+        mappers = [(_module_of(one), one) for one in Base.registry.mappers]
+        found = app.extensions["models"] = {
+            one.local_table.name: one.class_
+            for module, one in mappers
+            if module in app.extensions["blueprints"] and isinstance(one.local_table, sa.Table)
+        }
+    return found
+
+
+def _module_of(mapper: so.Mapper[Any]) -> str:
+    """The blueprint of a class, empty where it is none's."""
+    return mapper.class_.__module__.removeprefix("blueprints.").partition(".")[0]
+
+
+def _undeclared(app: Flask, connection: sa.Connection, present: set[str]) -> list[str]:
+    if "definition" not in present:
+        return list(models(app))
+    known = set(connection.scalars(sa.select(Definition.sql_name)))
+    return [name for name in models(app) if name not in known]
+
+
+def _declare(app: Flask, connection: sa.Connection) -> None:
+    """A definition for each model that has none by now, and a tool for its blueprint: they hold what is
+    said in the browser."""
+    tools = set(connection.scalars(sa.select(Tool.name)))
+    for name in _undeclared(app, connection, {"definition"}):
+        model = models(app)[name]
+        tool = _module_of(sa.inspect(model))
+        if tool not in tools:
+            tools.add(tool)
+            label = tool.replace("_", " ").capitalize()
+            connection.execute(sa.insert(Tool).values(name=tool, label=label))
+        access = getattr(getattr(model, "__options__", None), "access", "private")
+        made = {"tool": tool, "name": model.__name__.lower(), "sql_name": name, "access": access}
+        connection.execute(sa.insert(Definition).values(state="written", document={}, **made))

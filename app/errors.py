@@ -71,6 +71,12 @@ class Invalid(AppError):
         return self.detail or "; ".join(message for _, message in self.errors)
 
 
+class BadAddress(Invalid):
+    """An address that asks for what there is not, such as a filter by an unknown field."""
+
+    status, title = 400, "That address asks for something unknown"
+
+
 class Conflict(AppError):
     """Somebody else changed the same thing in between, or a rule forbids it as things stand."""
 
@@ -113,14 +119,18 @@ DETAILS = {
 
 
 _PASSING = re.compile(r"full|readonly|disk I/O|locked|busy|unable to open|interrupted")
+_SWAPPED = re.compile(r"no such (?:table|column): \S+__|relation .+__|column .+__|cached plan")
+"""A table of a tool that was deleted, restored or made anew between the statements of a request."""
 
 
 def init_app(app: Flask) -> None:
     """Let every error come here."""
     app.register_error_handler(AppError, app_error)
     app.register_error_handler(HTTPException, http_error)
-    app.register_error_handler(sqlalchemy.exc.OperationalError, database_error)
+    for kind in ("OperationalError", "ProgrammingError", "NotSupportedError"):
+        app.register_error_handler(getattr(sqlalchemy.exc, kind), database_error)
     app.register_error_handler(sqlalchemy.exc.DataError, data_error)
+    app.register_error_handler(sqlalchemy.exc.IntegrityError, integrity_error)
     app.register_error_handler(sqlalchemy.orm.exc.StaleDataError, stale_error)
 
 
@@ -150,13 +160,19 @@ def http_error(error: HTTPException) -> Any:
     return answer(code, TITLES.get(code, HTTP_STATUS_CODES.get(code, "Error")), detail, headers)
 
 
-def database_error(error: sqlalchemy.exc.OperationalError) -> Any:
-    """The database is locked, full, read-only or away: nothing was saved, trying again may work.
-
-    SQLite says the same of a statement that is wrong; that is an error of ours.
+def database_error(error: sqlalchemy.exc.DBAPIError) -> Any:
+    """The database is locked, full, read-only or away, or a table was changed by another process just
+    now: nothing was saved, trying again may work. A statement that is wrong is an error of ours.
     """
     words = str(error.orig)
-    if isinstance(error.orig, sqlite3.OperationalError) and not _PASSING.search(words):
+    if _SWAPPED.search(words):
+        log.warning("database: %s", words)
+        detail = (
+            "A table was changed while this was made, so nothing was saved. Load the page again."
+        )
+        return answer(503, "Not just now", detail, {"Retry-After": "1"})
+    wrong = not isinstance(error, sqlalchemy.exc.OperationalError)
+    if wrong or isinstance(error.orig, sqlite3.OperationalError) and not _PASSING.search(words):
         raise error
     log.error("database: %s", words)
     full = "full" in words or "readonly" in words or "disk I/O" in words
@@ -172,6 +188,15 @@ def data_error(error: sqlalchemy.exc.DataError) -> Any:
     """PostgreSQL refuses a value, such as a text with NUL in it or a number too large for its column."""
     log.warning("database: %s", error.orig)
     return answer(422, Invalid.title, "A value cannot be stored as it is, so nothing was saved.")
+
+
+def integrity_error(error: sqlalchemy.exc.IntegrityError) -> Any:
+    """A foreign key or an index refuses what no rule has foreseen. A value that is missing is an error of ours."""
+    log.warning("database: %s", error.orig)
+    if re.search("not.null", str(error.orig), re.IGNORECASE):
+        raise error
+    detail = "Other records belong to this one, or another one has its place, so nothing was saved."
+    return answer(409, Conflict.title, detail)
 
 
 def stale_error(_error: Exception) -> Any:

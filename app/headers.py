@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Response, request
+from operator import itemgetter
+
+from flask import Response
+
+from app.current import the_request
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -16,13 +20,20 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
-_PAIRS = [(name.lower(), (name, value)) for name, value in SECURITY_HEADERS.items()]
+_PAIRS = list(SECURITY_HEADERS.items())
+_NAMES = {name.lower() for name in SECURITY_HEADERS}
+
+
+def names_of(response: Response) -> set[str]:
+    """The headers that are there, in lower case; looking for one that is not would raise inside Werkzeug."""
+    return set(map(str.lower, map(itemgetter(0), response.headers)))
 
 
 def make_safe(response: Response) -> Response:
     """Run nothing but our own files, frame and sniff nothing; a header that is there stays."""
-    present = {name.lower() for name, _ in response.headers}
-    response.headers.extend([pair for key, pair in _PAIRS if key not in present])
-    if request.is_secure:
+    there = names_of(response) & _NAMES
+    ours = [p for p in _PAIRS if p[0].lower() not in there] if there else _PAIRS
+    response.headers._list.extend(ours)  # its methods would search each value for line ends
+    if the_request().is_secure:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     return response

@@ -4,6 +4,8 @@ Flask runs before-request functions from first to last, then the view, then afte
 those it runs from last to first, so they are registered backwards here and read forwards.
 Blueprints add theirs with `before_app_request` and `after_app_request`: before-functions run after
 those here, after-functions before those here. `/trips/pipeline` shows what is really in place.
+
+`the_request().method` is `request.method` by a shorter way, and so are `the_app()` and `the_g()`.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import logging
 import re
 import secrets
 import time
+from json.encoder import encode_basestring_ascii as quoted
 
 from flask import Flask, Response, current_app, g, request
 from flask.globals import request_ctx
@@ -22,9 +25,10 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.sansio.utils import host_is_trusted
 
 from app import permissions, throttle, trips
+from app.current import the_app, the_g, the_request
 from app.errors import Forbidden, SignInNeeded, StaleForm
 from app.extensions import compress, csrf, login
-from app.headers import make_safe
+from app.headers import make_safe, names_of
 from app.sessions import actor_of
 from app.trips.redact import safe_path
 
@@ -56,22 +60,24 @@ def trust_proxies(app: Flask) -> None:
 
 def trip() -> None:
     """Gives the request its number, under which its trip, its log line and its error page can be found."""
-    recorded = trips.current()
-    g.trip_id = recorded.id if recorded else secrets.token_hex(8)
-    g.began = time.perf_counter()
+    recorded, kept = trips.current(), the_g()
+    kept.trip_id = recorded.id if recorded else secrets.token_hex(8)
+    kept.began = time.perf_counter()
 
 
 def trusted_host() -> None:
     """Blocks a request for a host name that is not ours, so that no link is ever made from a forged one."""
-    trusted = current_app.config["ROUNDTRIP_TRUSTED_HOSTS"]
+    trusted = the_app().config["ROUNDTRIP_TRUSTED_HOSTS"]
     if request_ctx.url_adapter is None or (trusted and not host_is_trusted(request.host, trusted)):
         raise BadRequest("This app does not answer to that host name.")
 
 
 def size_limit() -> None:
     """Blocks a body over the limit before anything reads it. (Behind Waitress it was refused even earlier.)"""
+    if not the_request().environ.get("CONTENT_LENGTH"):
+        return
     limit = current_app.config["MAX_CONTENT_LENGTH"]
-    if request.environ.get("CONTENT_LENGTH") and (request.content_length or 0) > limit:
+    if (request.content_length or 0) > limit:
         raise RequestEntityTooLarge(
             f"What you sent is larger than the {limit // 1_000_000:,} MB this app accepts."
         )
@@ -79,10 +85,9 @@ def size_limit() -> None:
 
 def person() -> None:
     """Finds out who asks: the cookie names a session, the session's row names the person."""
-    g.actor = None
-    if _is_static() or current_app.config["SESSION_COOKIE_NAME"] not in request.environ.get(
-        "HTTP_COOKIE", ""
-    ):
+    the_g().actor = None
+    cookies = the_request().environ.get("HTTP_COOKIE", "")
+    if the_app().config["SESSION_COOKIE_NAME"] not in cookies or _is_static():
         return
     if current_user.is_authenticated:
         g.actor = current_user._get_current_object()
@@ -91,7 +96,7 @@ def person() -> None:
 
 def sign_in_throttle() -> None:
     """Blocks guessing at passwords: after too many failures an account or address has to wait."""
-    if request.method == "POST" and request.endpoint in throttle.GUARDED:
+    if the_request().method == "POST" and request.endpoint in throttle.GUARDED:
         throttle.check(
             request.form.get("email", ""),
             request.remote_addr or "",
@@ -101,7 +106,7 @@ def sign_in_throttle() -> None:
 
 def rate_limit() -> None:
     """Blocks an address that sends more often than the route allows."""
-    if request.method == "POST" and request.endpoint:
+    if the_request().method == "POST" and request.endpoint:
         throttle.check_route(
             current_app.view_functions[request.endpoint],
             request.endpoint,
@@ -111,7 +116,7 @@ def rate_limit() -> None:
 
 def csrf_token() -> None:
     """Blocks a form that was not made by this app for this session (cross-site request forgery)."""
-    if request.method in SAFE_METHODS or request.endpoint is None:
+    if the_request().method in SAFE_METHODS or request.endpoint is None:
         return
     if current_app.config["WTF_CSRF_ENABLED"]:
         try:
@@ -125,13 +130,14 @@ def csrf_token() -> None:
 
 def default_deny() -> None:
     """Blocks every route that is neither public nor opened by a right the asker has."""
-    if request.endpoint is None or _is_static():
+    endpoint = the_request().endpoint
+    if endpoint is None:
         return  # nothing matched: Flask answers 404 or 405 itself
-    right = permissions.right_of(current_app.view_functions[request.endpoint])
+    right = permissions.right_of(the_app().view_functions[endpoint])
     if right is None:
-        current_app.logger.error(
-            "the route %s declares no right, so nobody may use it", request.endpoint
-        )
+        if _is_static():
+            return
+        current_app.logger.error("the route %s declares no right, so nobody may use it", endpoint)
         raise Forbidden("This page has not been opened to anybody yet.")
     if right[0] == permissions.PUBLIC:
         return
@@ -157,7 +163,7 @@ BEFORE = (
 
 def conditional(response: Response) -> Response:
     """Answers 304 where the browser's copy is still right, by the ETag the view has set."""
-    if "ETag" in response.headers and response.status_code == 200 and not response.is_streamed:
+    if response.status_code == 200 and "etag" in names_of(response) and not response.is_streamed:
         asked = request.environ.get("HTTP_IF_NONE_MATCH", "")
         plain = re.sub(r":(gzip|br|zstd|deflate)\"", '"', asked)  # compression adds its name
         response.make_conditional({**request.environ, "HTTP_IF_NONE_MATCH": plain})
@@ -169,19 +175,20 @@ def caching(response: Response) -> Response:
     if _is_static():
         if "v" in request.args and response.status_code in (200, 304):
             response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+    present = names_of(response)
+    if "cache-control" not in present:
+        response.headers.add("Cache-Control", "no-store")
+    if "vary" in present:
+        response.vary.add("Cookie")
     else:
-        if "Cache-Control" not in response.headers:
-            response.headers["Cache-Control"] = "no-store"
-        if "Vary" not in response.headers:
-            response.headers["Vary"] = "Cookie"
-        else:
-            response.vary.add("Cookie")
+        response.headers.add("Vary", "Cookie")
     return response
 
 
 def compression(response: Response) -> Response:
     """Compresses the body with what the browser understands: Zstandard, Brotli or gzip."""
-    smallest = current_app.config["COMPRESS_MIN_SIZE"]
+    smallest = the_app().config["COMPRESS_MIN_SIZE"]
     if (response.content_length or smallest) < smallest:
         return response  # too small to gain anything
     return compress.after_request(response)
@@ -194,18 +201,14 @@ def security_headers(response: Response) -> Response:
 
 def trip_number(response: Response) -> Response:
     """Sends the trip's number along, so that a program or a person can name it."""
-    response.headers.add("X-Trip-Id", g.get("trip_id", ""))
+    response.headers.add("X-Trip-Id", the_g().get("trip_id", ""))
     return response
 
 
 def request_line(response: Response) -> Response:
     """Writes one structured line to the log for each request."""
     if request_log.isEnabledFor(logging.INFO):
-        line = _line(response)
-        # A record made by hand: asking Python where it was logged would cost more than the line.
-        request_log.handle(
-            logging.LogRecord(request_log.name, logging.INFO, "", 0, line, None, None)
-        )
+        request_log.handle(_record(_line(response)))
     return response
 
 
@@ -215,26 +218,54 @@ AFTER = (conditional, caching, compression, security_headers, trip_number, reque
 # Helpers ---------------------------------------------------------------------------------------
 
 
+FACTS = ("trip", "person", "address", "method", "status", "ms", "path")
+_TEXT = " ".join(f"{name}=%s" for name in FACTS)
+
+
 def _line(response: Response) -> str:
-    actor, asked = g.get("actor"), request_ctx.request
-    facts = {
-        "trip": g.get("trip_id"),
-        "person": actor.id if actor else None,
-        "address": asked.remote_addr,
-        "method": asked.method,
-        "path": safe_path(asked.path, asked.view_args),
-        "status": response.status_code,
-        "ms": round((time.perf_counter() - g.get("began", time.perf_counter())) * 1000, 1),
-    }
-    if current_app.config["ROUNDTRIP_LOG_FORMAT"] == "json":
-        return json.dumps(facts)
-    path = json.dumps(facts.pop("path"))  # quoted: the client chose it
-    return " ".join([*(f"{name}={value}" for name, value in facts.items()), f"path={path}"])
+    kept, asked = vars(the_g()), the_request()
+    actor, now = kept.get("actor"), time.perf_counter()
+    path = safe_path(asked.path, asked.view_args)
+    facts = (
+        kept.get("trip_id"),
+        actor.id if actor else None,
+        asked.remote_addr,
+        asked.method,
+        response.status_code,
+        round((now - kept.get("began", now)) * 1000, 1),
+    )
+    if the_app().config["ROUNDTRIP_LOG_FORMAT"] == "json":
+        return json.dumps(dict(zip(FACTS, (*facts, path), strict=True)))
+    return _TEXT % (*facts, quoted(path))  # the client chose it
+
+
+def _new_record(line: str) -> logging.LogRecord:
+    return logging.LogRecord(request_log.name, logging.INFO, "", 0, line, None, None)
+
+
+_BLANK = vars(_new_record("")) | dict.fromkeys(("thread", "threadName", "process", "processName"))
+
+
+def _record(line: str) -> logging.LogRecord:
+    """A record made by hand, as that is half the work, unless somebody asks for thread or process."""
+    if logging.logThreads or logging.logProcesses or logging.logMultiprocessing:
+        return _new_record(line)
+    record = logging.LogRecord.__new__(logging.LogRecord)
+    created = time.time()
+    since = (created - _BLANK["created"]) * 1000
+    record.__dict__.update(
+        _BLANK,
+        msg=line,
+        created=created,
+        msecs=created * 1000 // 1 % 1000,
+        relativeCreated=_BLANK["relativeCreated"] + since,
+    )
+    return record
 
 
 def _is_static() -> bool:
     """Whether Flask's own view of a static folder answers, and not one that is only called so."""
-    endpoint = request.endpoint or ""
+    endpoint = the_request().endpoint or ""
     if not endpoint.endswith(".static"):
         return endpoint == "static"
     blueprint = current_app.blueprints.get(endpoint.removesuffix(".static"))

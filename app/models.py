@@ -1,8 +1,12 @@
-"""The core's own tables on one page: who may come in. Declarations only, no logic."""
+"""The core's own tables on one page: who may come in, what tables there are, what happened, what runs.
+
+Declarations only, no logic.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 import sqlalchemy.orm as so
@@ -52,3 +56,88 @@ class Link(db.Model):
     )
     expires_at: so.Mapped[datetime]
     used_at: so.Mapped[datetime | None]
+
+
+class Tool(db.Model):
+    """A tool that was made in the browser: what its tables stand under."""
+
+    __tablename__ = "tool"
+
+    name: so.Mapped[str] = so.mapped_column(sa.String(40), unique=True)
+    label: so.Mapped[str] = so.mapped_column(sa.String(200))
+
+
+class Definition(db.Model):
+    """A table: its declaration as one JSON document, as `app.tables.table.Table.document` writes it.
+
+    Its `version` counts the changes of the declaration. `state` is `filling` while an import writes
+    rows nobody can see yet, `live`, or `deleted`; `written` where a model of a blueprint declares the
+    table, and the document has what was said in the browser. `sql_name` is where its rows are: of a
+    live table `<tool>__<name>`, of one that is filling or deleted a name that is out of the way.
+    """
+
+    __tablename__ = "definition"
+    tool: so.Mapped[str] = so.mapped_column(sa.String(40))
+    name: so.Mapped[str] = so.mapped_column(sa.String(40))
+    sql_name: so.Mapped[str] = so.mapped_column(sa.String(90), unique=True)
+    state: so.Mapped[str] = so.mapped_column(sa.String(10), default="live")
+    access: so.Mapped[str] = so.mapped_column(sa.String(10), default="private")
+    owner_id: so.Mapped[int | None] = so.mapped_column(
+        sa.ForeignKey("person.id", ondelete="SET NULL")
+    )
+    document: so.Mapped[dict[str, Any]] = so.mapped_column(sa.JSON)
+    ended_at: so.Mapped[datetime | None]
+
+
+class Change(db.Model):
+    """One entry of history. `data` has old and new values by field; `record_id` None: the whole table."""
+
+    __tablename__ = "change"
+    __table_args__ = (
+        sa.Index("ix_change_record", "table_id", "record_id", "id"),
+        sa.Index("ix_change_table", "table_id", "id"),
+    )
+
+    table_id: so.Mapped[int] = so.mapped_column(sa.ForeignKey("definition.id"))
+    record_id: so.Mapped[int | None]
+    action: so.Mapped[str] = so.mapped_column(sa.String(10))
+    data: so.Mapped[dict[str, Any]] = so.mapped_column(sa.JSON)
+    person_id: so.Mapped[int | None] = so.mapped_column(
+        sa.ForeignKey("person.id", ondelete="SET NULL")
+    )
+    person: so.Mapped[str] = so.mapped_column(sa.String(200), default="")
+    trip: so.Mapped[str] = so.mapped_column(sa.String(32), default="")
+    job_id: so.Mapped[int | None]
+
+
+COUNTER = sa.Table(
+    "counter",
+    db.metadata,
+    sa.Column("table_id", sa.ForeignKey("definition.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("field_id", sa.String(40), primary_key=True),
+    sa.Column("value", sa.BigInteger, nullable=False),
+)
+"""The last number that was given to a record, by field. No model: nobody holds one as an object."""
+
+
+class Job(db.Model):
+    """Work behind a request. `state` is queued, running, done, failed or cancelled; this row is the truth."""
+
+    __tablename__ = "job"
+
+    kind: so.Mapped[str] = so.mapped_column(sa.String(40))
+    title: so.Mapped[str] = so.mapped_column(sa.String(300))
+    state: so.Mapped[str] = so.mapped_column(sa.String(10), default="queued", index=True)
+    person_id: so.Mapped[int | None] = so.mapped_column(
+        sa.ForeignKey("person.id", ondelete="SET NULL"), index=True
+    )
+    arguments: so.Mapped[dict[str, Any]] = so.mapped_column(sa.JSON)
+    result: so.Mapped[dict[str, Any] | None] = so.mapped_column(sa.JSON)
+    message: so.Mapped[str] = so.mapped_column(sa.String(2_000), default="")
+    done: so.Mapped[int] = so.mapped_column(default=0)
+    total: so.Mapped[int] = so.mapped_column(default=0)
+    attempts: so.Mapped[int] = so.mapped_column(default=0)
+    cancel: so.Mapped[bool] = so.mapped_column(default=False)
+    started_at: so.Mapped[datetime | None]
+    beat_at: so.Mapped[datetime | None]
+    ended_at: so.Mapped[datetime | None]

@@ -14,9 +14,11 @@ from typing import Any, NamedTuple
 from flask import Flask, current_app, flash, g, request, url_for
 from jinja2 import FileSystemBytecodeCache
 from jinja2.bccache import Bucket
+from sqlalchemy.exc import SQLAlchemyError
 
 from app import permissions, trips
 from app.clock import day, moment
+from app.tables import catalog
 
 
 class Nav(NamedTuple):
@@ -51,6 +53,7 @@ def init_app(app: Flask) -> None:
     app.extensions["offers"] = []
     app.context_processor(frame)
     app.url_defaults(_version_static)
+    mimetypes.knownfiles.clear()  # the host's own list takes longer to read than it is worth
     for ending, kind in KINDS.items():
         mimetypes.add_type(kind, ending)
     app.add_template_filter(day)
@@ -101,7 +104,29 @@ def _nav(actor: permissions.Actor | None) -> list[dict[str, Any]]:
                 "count": None,
             }
             groups.setdefault(nav.group, []).append(link)
+    groups["Tools"] += tools_open_to(actor)
     return [{"title": title, "links": links} for title, links in groups.items() if links]
+
+
+def tools_open_to(actor: permissions.Actor | None) -> list[dict[str, Any]]:
+    """The tools that have tables, as lines of the rail. Empty where the database is away: the page that
+    says so has a rail too."""
+    if actor is None or "tools" not in current_app.blueprints:
+        return []
+    try:
+        found = catalog.open_to(actor)
+    except SQLAlchemyError:
+        return []
+    here = (
+        (request.view_args or {}).get("tool") if request.blueprint == "tools" else request.blueprint
+    )
+    return [
+        {
+            "label": tool.label, "url": url_for("tools.tool", tool=tool.name),
+            "current": tool.name == here, "count": None,
+        }
+        for tool in found
+    ]  # fmt: skip
 
 
 def _foot(actor: permissions.Actor | None) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import select
 import signal
@@ -14,7 +15,7 @@ from flask import Flask
 from flask.helpers import get_debug_flag
 from werkzeug.serving import is_running_from_reloader
 
-from app import database, logs
+from app import database, logs, worker
 from app.config import StartError
 
 DRAIN_SECONDS = 25
@@ -43,7 +44,10 @@ def serve(
     port = getattr(server, "effective_port", None) or server.effective_listen[0][1]
     _announce(app, _address(app, host, port))
     signal.signal(signal.SIGTERM, _stop)
+    supervisor = worker.supervise(app)
     _run(server)  # returns after Ctrl-C or SIGTERM, when what was being answered is answered
+    if supervisor:
+        supervisor.stop()
     app.extensions["trips"].store.flush()
 
 
@@ -52,6 +56,7 @@ def _run(server: Any) -> None:
     seconds only, and send nothing of an answer that the client has not yet taken."""
     from waitress import wasyncore
 
+    gc.freeze()  # what is here now stays: the collector need not walk through it again and again
     sockets = getattr(server, "map", None) or server._map
     poll = server.adj.asyncore_use_poll
     try:
@@ -92,6 +97,7 @@ def prepare(app: Flask) -> None:
             _upgrade(app)
             if is_running_from_reloader() or not _reloads(command.params):
                 _announce(app, _address(app, command.params["host"], command.params["port"]))
+                worker.supervise(app)
         return
     logs.show_requests()
     with app.app_context():

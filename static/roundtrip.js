@@ -117,6 +117,20 @@
   };
   all("[data-poll][id]").forEach(watch);
 
+  /* Links: while a title is typed, the server is asked for those that fit */
+  let asking = 0;
+  document.addEventListener("input", (event) => {
+    const { target } = event, list = target.dataset?.options && target.list;
+    if (!list) return;
+    clearTimeout(asking);
+    asking = setTimeout(async () => {
+      try {
+        const answer = await fetch(`${target.dataset.options}?q=${encodeURIComponent(target.value)}`);
+        if (answer.ok) list.replaceChildren(...(await answer.json()).map((value) => make("option", "", { value })));
+      } catch { /* the server is away: a title can be typed without help */ }
+    }, 150);
+  });
+
   /* Keys: single letters, off while typing and where a person has switched them off */
   const STORE = "roundtrip-keys";
   const keysOn = () => {

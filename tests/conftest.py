@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ import pytest
 from flask.testing import FlaskClient
 from itsdangerous import URLSafeTimedSerializer
 
-from app import create_app, database, sessions
+from app import create_app, database, jobs, sessions
+from app.models import Person
 from app.trips.recording import RecordingFlask
 from app.trips.testing import trip_of  # noqa: F401  a fixture
 
@@ -82,11 +84,39 @@ def app(instance: Path) -> Iterator[RecordingFlask]:
     yield from running(create_app({"INSTANCE": instance, "TESTING": True}))
 
 
+@pytest.fixture
+def more_settings() -> dict[str, Any]:
+    """What a module of tests sets besides, for `on_each_database`."""
+    return {}
+
+
+@pytest.fixture
+def door() -> str:
+    """How the table of a test comes in: `tests/suites` has the other two."""
+    return "drawn"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def on_each_database(
+    request: pytest.FixtureRequest, instance: Path, more_settings: dict[str, Any]
+) -> Iterator[RecordingFlask]:
+    """The app with the cast, once on each database; a folder of tests imports it as its `app`."""
+    settings = {"INSTANCE": instance, "TESTING": True, **more_settings}
+    if request.param == "postgresql":
+        settings["DATABASE_URL"] = request.getfixturevalue("postgresql_workspace")
+    app = create_app(settings)
+    with app.app_context():
+        database.upgrade(app)
+    yield from running(app)
+
+
 def running(app: RecordingFlask) -> Iterator[RecordingFlask]:
     """An app whose connections are closed afterwards."""
     app.test_client_class = Client
     yield app
     app.extensions["trips"].store.flush()
+    if "queue" in app.extensions:
+        app.extensions["queue"].close()
     with app.app_context():
         database.db.session.remove()
         database.db.engine.dispose()
@@ -129,14 +159,26 @@ def charlie(app: RecordingFlask) -> Client:
 
 
 @pytest.fixture
+def work(app: RecordingFlask) -> Callable[[], None]:
+    """Does what is queued, without a worker."""
+
+    def run() -> None:
+        with app.app_context():
+            jobs.run_queued()
+            database.db.session.remove()
+
+    return run
+
+
+@pytest.fixture
 def runner(app: RecordingFlask) -> Any:
     """Runs `flask` commands."""
     return app.test_cli_runner()
 
 
-@pytest.fixture
-def postgresql_url() -> Iterator[str]:
-    """A PostgreSQL database of its own; skipped where no server answers, never in CI."""
+@contextmanager
+def new_postgresql() -> Iterator[str]:
+    """The address of an empty PostgreSQL database; skips where no server answers, never in CI."""
     psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
     server = "postgresql://postgres@127.0.0.1:5432"
     try:
@@ -150,3 +192,82 @@ def postgresql_url() -> Iterator[str]:
     yield f"{server}/{name}"
     admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     admin.close()
+
+
+@pytest.fixture
+def postgresql_url() -> Iterator[str]:
+    """A PostgreSQL database of its own."""
+    with new_postgresql() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def postgresql_for_all() -> Iterator[str]:
+    """One PostgreSQL database for all tests of a module."""
+    with new_postgresql() as url:
+        yield url
+
+
+# Once, after the schema and the cast: remember what every table holds.
+REMEMBER = """
+DO $$ DECLARE one name; BEGIN
+  CREATE SCHEMA kept;
+  FOR one IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+    EXECUTE format('CREATE TABLE kept.%1$I AS TABLE public.%1$I', one);
+  END LOOP;
+  CREATE TABLE kept."sequences." AS SELECT sequencename, last_value FROM pg_sequences
+    WHERE schemaname = 'public';
+END $$
+"""
+# A thread that a test has left behind must not hold a lock.
+OTHERS_OUT = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+# After a test: what it made is gone, what it changed is as it was.
+RESTORE = """
+DO $$ DECLARE one name; last bigint; BEGIN
+  SET LOCAL session_replication_role = replica;  -- foreign keys are not looked at meanwhile
+  FOR one IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+    IF to_regclass(format('kept.%I', one)) IS NULL THEN
+      EXECUTE format('DROP TABLE public.%I CASCADE', one);
+    ELSE
+      EXECUTE format('DELETE FROM public.%I', one);
+      EXECUTE format('INSERT INTO public.%1$I SELECT * FROM kept.%1$I', one);
+    END IF;
+  END LOOP;
+  FOR one, last IN SELECT * FROM kept."sequences." LOOP
+    PERFORM setval(format('public.%I', one)::regclass, coalesce(last, 1), last IS NOT NULL);
+  END LOOP;
+END $$
+"""
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A connection to a PostgreSQL database with the schema and the cast, made once, and its address."""
+    with new_postgresql() as url:
+        folder = tmp_path_factory.mktemp("postgresql")
+        app = create_app({"INSTANCE": folder, "DATABASE_URL": url, "TRIPS": "off"})
+        with app.app_context():
+            database.upgrade(app)
+            for first, name in PEOPLE.items():
+                rights = {"admin": first == "alice", "active": first != "charlie"}
+                database.db.session.add(Person(name=name, email=f"{first}@example.com", **rights))
+                database.db.session.flush()
+            database.db.session.commit()
+            database.db.engine.dispose()
+        import psycopg
+
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(REMEMBER)
+            yield connection, url
+
+
+@pytest.fixture
+def postgresql_workspace(postgresql_server: Any) -> Iterator[str]:
+    """A PostgreSQL database with the schema and the cast, which a test finds as the first one did."""
+    connection, url = postgresql_server
+    yield url
+    connection.execute(OTHERS_OUT)
+    connection.execute(RESTORE)

@@ -11,16 +11,20 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from app.fields.autonumber import AutoNumber
 from app.fields.base import CANONICAL, FORM, Field, FieldType, Guess
-from app.fields.choice import Choice, YesNo
+from app.fields.choice import Choice, MultiChoice, Several, YesNo
 from app.fields.date import Date, DateTime, Time
+from app.fields.duration import Duration, Seconds
+from app.fields.link import Link, Links, Person
 from app.fields.lookups import where
 from app.fields.number import DecimalNumber, Exact, Integer, Money
+from app.fields.other import OTHER
 from app.fields.text import LongText, Text
 
 __all__ = [
-    "CANONICAL", "FORM", "TYPES", "Exact", "Field", "FieldType", "Guess", "guess", "load",
-    "of_column", "register", "where",
+    "CANONICAL", "FORM", "TYPES", "Exact", "Field", "FieldType", "Guess", "Seconds", "Several", "guess",
+    "load", "of_column", "register", "where",
 ]  # fmt: skip
 
 TYPES: dict[str, FieldType] = {}
@@ -39,13 +43,14 @@ def register(*types: FieldType) -> None:
 
 
 register(
-    YesNo(), Integer(), DecimalNumber(), Money(), Date(), DateTime(), Time(), Choice(), LongText(), Text()
+    YesNo(), Integer(), AutoNumber(), DecimalNumber(), Money(), Date(), DateTime(), Time(), Duration(),
+    MultiChoice(), Choice(), Link(), Links(), Person(), LongText(), Text(),
 )  # fmt: skip
 
 
 def named(word: str) -> tuple[FieldType, dict[str, Any]]:
     """The type that a word means, and the options that it implies. Raises KeyError naming the words."""
-    for one in TYPES.values():
+    for one in (*TYPES.values(), OTHER):
         if word == one.name:
             return one, {}
         if word in one.variants:
@@ -73,13 +78,17 @@ def of_column(column: sa.Column[Any]) -> Field | None:
                 name=name,
                 label=info.get("label", name.replace("_", " ").strip().capitalize()),
                 type=kind,
-                required=info.get("required", not column.nullable),
+                required=info.get("required", not column.nullable and not _has_default(column)),
                 unique=bool(column.unique),
                 default=info.get("default", ""),
                 help=info.get("help", ""),
                 options={**(claimed or {}), **implied, **info.get("options", {})},
             )
     return None
+
+
+def _has_default(column: sa.Column[Any]) -> bool:
+    return column.default is not None or column.server_default is not None
 
 
 # Import ----------------------------------------------------------------------------------------

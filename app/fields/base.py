@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import sqlalchemy as sa
@@ -19,6 +20,8 @@ from app.fields.inputs import TextBox, TypedField
 from app.fields.lookups import EVERY, Lookup
 
 CANONICAL, FORM = "", "form"
+PEOPLE, ITSELF = 0, -1
+"""What a field links to where that is no table of its own: the people who sign in, and its own table."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,22 @@ class Field:
         """An error of this field; `words` go on from its label and say what works."""
         return Invalid(f"{self.label} {words}", [(self.name, f"{self.label} {words}")])
 
+    def of(self, record: Any) -> Any:
+        """The value that a record has. A written model may keep blank as an empty text."""
+        value = getattr(record, self.name)
+        return None if value == "" else value
+
     def document(self) -> dict[str, Any]:
         """The declaration as JSON; `app.fields.load` reads it."""
-        return {**vars(self), "type": self.type.name, "options": dict(self.options)}
+        return {**vars(self), "type": self.type.name, "options": self.type.declared(self)}
+
+
+def setting(
+    name: str, label: str, type: FieldType, help: str = "", default: str = "", required: bool = False,
+    **options: Any,
+) -> Field:  # fmt: skip
+    """An option of a type that people may set. It is a field itself: its value, as JSON, is the option."""
+    return Field(name, name, label, type, required, default=default, help=help, options=options)
 
 
 class Guess(NamedTuple):
@@ -84,11 +100,27 @@ class FieldType:
     notations: ClassVar[Sequence[str]] = ()
     family: ClassVar[str] = ""
     """Types of one family may read the same text differently, which is then a question."""
+    names_records: ClassVar[bool] = False
+    """Whether records may be called by it where nobody has said by which."""
     css: ClassVar[str] = ""
     """The class of its table cells."""
+    given: ClassVar[bool] = False
+    """Whether the app gives each new record its value, and nobody types it."""
 
+    writable: ClassVar[bool] = True
+    """Whether people write its values. Those of other types are worked out, or given by the app."""
+    loss: ClassVar[str] = "truncated"
+    """What happened to a value that became its `nearest`."""
+    many: ClassVar[bool] = False
+    """Whether its values have a table of their own, of pairs of records, in the place of a column."""
+    reads_others: ClassVar[bool] = False
+    """Whether its values change when records of other tables do."""
+    alone: ClassVar[bool] = True
+    """Whether a field is whole without another table or field; only then a column of a sheet becomes one."""
     usual: ClassVar[Mapping[str, Any]] = {}
     """The options that a new field begins with."""
+    settings: ClassVar[Sequence[Field]] = ()
+    """The options that people may set, as `setting` declares them; the designer asks for them."""
     stored: ClassVar[type[sa.types.TypeEngine[Any]]]
     """The SQL type of a column."""
     json_type: ClassVar[Mapping[str, Any]] = {"type": "string"}
@@ -100,10 +132,35 @@ class FieldType:
         """What `stored` is called with."""
         return ()
 
-    def column(self, field: Field) -> sa.Column[Any]:
-        """The field's column. Required is a rule of the app, so that every column may be blank."""
-        kind, unique = self.stored(*self.sql_arguments(field)), field.unique or None
+    def sql_type(self, field: Field) -> sa.types.TypeEngine[Any]:
+        """The SQL type of the field's values."""
+        return self.stored(*self.sql_arguments(field))
+
+    def column(self, field: Field) -> sa.Column[Any] | None:
+        """The field's column; None where its values are worked out whenever they are read. Required is
+        a rule of the app, so that every column may be blank."""
+        kind, unique = self.sql_type(field), field.unique or None
         return sa.Column(field.name, kind, index=unique, unique=unique, info=self.info(field))
+
+    def expression(self, field: Field, live: Any) -> sa.ColumnElement[Any]:
+        """What a select of the table `live`, a Live of `app.tables`, has for the field."""
+        return live.column(field.name)  # type: ignore[no-any-return]
+
+    def needs(self, field: Field) -> Collection[int]:
+        """The ids of the tables without which the field is not to be read."""
+        return ()
+
+    def target(self, field: Field) -> int | None:
+        """The id of the table whose records its values are numbers of; None where they are no such."""
+        return None
+
+    def on_delete(self, field: Field) -> str:
+        """What the deletion of the record that a value names does to this one: block, clear, delete."""
+        return "block"
+
+    def sorting(self, field: Field, live: Any) -> tuple[Field, sa.ColumnElement[Any]]:
+        """What a list of the table `live` sorts by, and the field that these are values of."""
+        return field, live.columns[field.name]
 
     def source(self, field: Field) -> str:
         """The line of a model that declares the field; `app.fields.of_column` reads the column back."""
@@ -143,6 +200,35 @@ class FieldType:
         """A canonical text that this field takes."""
         return self.example
 
+    def declared(self, field: Field) -> dict[str, Any]:
+        """The options that somebody has declared, without what follows from them."""
+        return dict(field.options)
+
+    def resolved(self, field: Field, live: Any, path: frozenset[Any] = frozenset()) -> Field:
+        """The field with what other tables say of it, which is found on this path. Raises AppError."""
+        return field
+
+    # Settings --------------------------------------------------------------------------------
+
+    def read_settings(self, texts: Mapping[str, str]) -> dict[str, Any]:
+        """The options that were typed: one left blank is left out, one not asked for has its default.
+        Raises Invalid, naming the settings."""
+        found, errors = {}, []
+        for one in self.settings:
+            try:
+                value = one.type.parse(texts.get(one.name, one.default), one, FORM)
+                found[one.name] = one.type.to_json(one.type.check(value, one), one)
+            except Invalid as error:
+                errors += error.errors
+        if errors:
+            raise Invalid(errors=errors)
+        return {name: option for name, option in found.items() if option is not None}
+
+    def write_settings(self, options: Mapping[str, Any]) -> dict[str, str]:
+        """The options as people type them, or their defaults; the inverse of `read_settings`."""
+        values = {one: one.type.from_json(options.get(one.name), one) for one in self.settings}
+        return {one.name: one.type.text(v, one, FORM) or one.default for one, v in values.items()}
+
     # Text ------------------------------------------------------------------------------------
 
     def parse(self, text: str, field: Field, notation: str = CANONICAL) -> Any:
@@ -167,6 +253,9 @@ class FieldType:
             return known[text]
 
         return read
+
+    def expect(self, texts: Collection[str], field: Field) -> None:
+        """These texts are about to be read: what has to be looked up for them can be so at once."""
 
     def readings(self, text: str, field: Field, notation: str) -> list[Any]:
         """The different values that the text can mean, before any limits."""
@@ -204,15 +293,38 @@ class FieldType:
         """The text of a value in this notation."""
         return str(value)
 
+    def writer(self, field: Field) -> Callable[[Any], str]:
+        """`text` for many values, none of them None, in the canonical notation."""
+        return partial(self.write, field=field, notation=CANONICAL)
+
+    def from_stored(self, field: Field) -> Callable[[Any], str] | None:
+        """The same of what SQLite stores, where that can be had without the value."""
+        return None
+
     def check(self, value: Any, field: Field) -> Any:
         """The value, unless it is blank where it must not be. Raises Invalid."""
         if value is None and field.required:
             raise field.refusal("must not be empty")
         return value
 
+    def check_given(self, value: Any, before: Any, field: Field) -> None:
+        """Raise Invalid where a value that the app gives would become another."""
+        if self.given and value != before:
+            stay = "blank" if before is None else "as it is"
+            raise field.refusal(f"is given by the app; leave it {stay}")
+
     def convert(self, value: Any, source: Field, field: Field) -> Any:
         """A value of another field as one of this field. Raises Invalid."""
         return self.parse(source.type.text(value, source), field, FORM)
+
+    def takes(self, source: Field, field: Field) -> bool:
+        """Whether every value of the other field is one of this field, stored alike: then one can become
+        the other without a look at the records."""
+        return source.type is self and dict(source.options) == dict(field.options)
+
+    def nearest(self, value: Any, source: Field, field: Field) -> Any:
+        """What comes closest to a value that `convert` refuses. Raises Invalid where nothing does."""
+        raise field.refusal(f"must be {self.noun} like {self.example_of(field)}")
 
     # JSON ------------------------------------------------------------------------------------
 
@@ -232,7 +344,9 @@ class FieldType:
 
     def schema(self, field: Field) -> dict[str, Any]:
         """The JSON Schema of the field."""
-        about = {"title": field.label, **({"description": field.help} if field.help else {})}
+        about: dict[str, Any] = {"title": field.label}
+        about |= {"description": field.help} if field.help else {}
+        about |= {} if self.writable else {"readOnly": True}
         found = self.json(field)
         if not field.required:
             found = {**found, "type": [found["type"], "null"]}
@@ -248,6 +362,10 @@ class FieldType:
     def widget(self, field: Field) -> Any:
         """What draws the input."""
         return TextBox()
+
+    def posted(self, texts: Sequence[str]) -> str:
+        """The text that an input has sent: one, or several under its name."""
+        return str(texts[0])
 
     def cell(self, value: Any, field: Field) -> Markup:
         """What a list shows: markup in which the value is escaped; empty for None."""
@@ -269,6 +387,20 @@ class FieldType:
                 if all(self.prints_back(text, guess.field(), notation) for text in texts):
                     found.append(guess)
         return found
+
+    def fit(self, texts: Collection[str], name: str, implied: Mapping[str, Any]) -> Guess:
+        """How somebody who wants this type, with these options, means the texts: the reading that most
+        of them have, though others may have none."""
+        options = {**self.usual, **implied}
+        field = Guess(self, options, CANONICAL, "").field()
+        notations = list(dict.fromkeys(self.candidates(texts, name))) or [CANONICAL]
+        read = {
+            notation: [text for text in texts if self.readings(text.strip(), field, notation)]
+            for notation in notations
+        }
+        best = max(notations, key=lambda notation: len(read[notation]))
+        options = {**options, **(self.infer(read[best], best) or {}), **implied}
+        return Guess(self, options, best, "you want it so")
 
     def candidates(self, texts: Collection[str], name: str) -> Iterator[str]:
         """The notations that the texts may be in."""

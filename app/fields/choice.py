@@ -1,24 +1,28 @@
-"""Choices: yes or no, and one of a list of words."""
+"""Choices: yes or no, one of a list of words, and several of them."""
 
 from __future__ import annotations
 
+import csv
 import re
-from collections.abc import Collection, Iterator
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from markupsafe import Markup, escape
 
 from app.fields import lookups
-from app.fields.base import CANONICAL, FORM, Field, FieldType, Guess
-from app.fields.inputs import Options
-from app.fields.text import words_of
+from app.fields.base import CANONICAL, FORM, Field, FieldType, Guess, setting
+from app.fields.inputs import Checkboxes, Options
+from app.fields.lookups import Condition, Lookup
+from app.fields.text import LongText, words_of
 
 PAIRS = ("true/false", "yes/no", "ja/nein", "oui/non", "y/n", "j/n", "x/", "on/off")
 NAMES = re.compile(
     r"(?i)^(is|has|can|was|should|needs?)\b|\b(\w{2,}[^\We]ed|active|valid|done|open|public|visible)$"
 )
 """Headings that ask a question to which 1 and 0 are the answers."""
+LONGEST = 255
+"""Characters of a choice."""
 
 
 class YesNo(FieldType):
@@ -29,14 +33,6 @@ class YesNo(FieldType):
         "true or false, yes or no, 1 or 0, x, and the same in German and French; blank is neither."
     )
     stored, json_type = sa.Boolean, {"type": "boolean"}
-
-    def sql(self, field: Field) -> sa.types.TypeEngine[Any]:
-        """A boolean."""
-        return sa.Boolean()
-
-    def sql_source(self, field: Field) -> str:
-        """`sql` as it is written in a model."""
-        return "sa.Boolean()"
 
     def read(self, text: str, field: Field, notation: str) -> bool | None:
         if notation == CANONICAL:
@@ -81,26 +77,46 @@ WORDS = {
 """Every word for yes and no."""
 
 
+class Lines(LongText):
+    """Words, one a line: how a setting takes a list. No table has such a field."""
+
+    def accept(self, value: Any, field: Field) -> Any:
+        lines = super().accept(value, field).split("\n")
+        words = list(dict.fromkeys(filter(None, map(str.strip, lines))))
+        if long := [one for one in words if len(one) > LONGEST]:
+            raise field.refusal(f"has a line of more than {LONGEST} characters: “{long[0][:20]}…”")
+        return words
+
+    def write(self, value: Any, field: Field, notation: str) -> str:
+        return "\n".join(value)
+
+    def to_json(self, value: Any, field: Field) -> Any:
+        return value
+
+    def from_json(self, value: Any, field: Field) -> Any:
+        return super().from_json("\n".join(value or ()), field)
+
+
 class Choice(FieldType):
     """One of the words in the option `choices`; `tones` may give each a colour, `archived` lists those
     that are no longer offered. What is stored is the word."""
 
-    name, noun, example, python = "choice", "one of the choices", "Open", str
+    name, noun, example = "choice", "one of the choices", "Open"
+    python: ClassVar[type] = str
     accepts = "One of the choices of the field; capitals do not matter in a form."
     usual = {"choices": ["Open", "Done"]}
-    stored, lookups = sa.String, {**lookups.EVERY, **lookups.SEVERAL}
+    settings = (
+        setting("choices", "Choices", Lines(), "One a line.", required=True),
+        setting(
+            "archived", "No longer offered", Lines(), "Choices that records may keep, one a line."
+        ),
+    )
+    stored: ClassVar[type[sa.types.TypeEngine[Any]]] = sa.String
+    lookups = {**lookups.EVERY, **lookups.SEVERAL}
 
     def choices(self, field: Field) -> list[str]:
         """All that have ever been."""
         return list(field.options.get("choices", ()))
-
-    def sql(self, field: Field) -> sa.types.TypeEngine[Any]:
-        """Short text."""
-        return sa.String()
-
-    def sql_source(self, field: Field) -> str:
-        """`sql` as it is written in a model."""
-        return "sa.String()"
 
     def claims(self, column: sa.Column[Any]) -> dict[str, Any] | None:
         if not isinstance(column.type, sa.Enum) or column.type.enum_class:
@@ -119,6 +135,15 @@ class Choice(FieldType):
             return [text] if text in choices else []
         return [one for one in choices if one.casefold() == text.casefold()]
 
+    def takes(self, source: Field, field: Field) -> bool:
+        same = source.type is self and "renamed" not in field.options
+        return same and set(self.choices(source)) <= set(self.choices(field))
+
+    def convert(self, value: Any, source: Field, field: Field) -> Any:
+        """The option `renamed`, there while a field is changed, says what a word is called from then on."""
+        text = source.type.text(value, source)
+        return self.parse(field.options.get("renamed", {}).get(text, text), field, FORM)
+
     def refusal(self, text: str, found: list[Any], field: Field) -> str:
         *most, last = [f"“{one[:40]}”" for one in self.offered(field)] or [
             "blank: it has no choices"
@@ -130,6 +155,9 @@ class Choice(FieldType):
     def offered(self, field: Field) -> list[str]:
         """Those that are not archived."""
         return [one for one in self.choices(field) if one not in field.options.get("archived", ())]
+
+    def example_of(self, field: Field) -> str:
+        return next(iter(self.offered(field)), self.example)
 
     def json(self, field: Field) -> dict[str, Any]:
         return {"type": "string", "enum": self.choices(field)}
@@ -145,6 +173,10 @@ class Choice(FieldType):
     def guess(self, texts: Collection[str], name: str) -> list[Guess]:
         return []
 
+    def fit(self, texts: Collection[str], name: str, implied: Mapping[str, Any]) -> Guess:
+        words = sorted({text.strip() for text in texts}, key=self.rank)
+        return Guess(self, {"choices": words}, CANONICAL, "you want it so")
+
     def suggest(self, texts: Collection[str]) -> Guess | None:
         """A choice among the values, where few of them come back often."""
         distinct = sorted({text.strip() for text in texts}, key=self.rank)
@@ -152,3 +184,148 @@ class Choice(FieldType):
             return None
         reason = f"{len(distinct)} words make up {len(texts):,} values"
         return Guess(self, {"choices": distinct}, CANONICAL, reason)
+
+
+# Several choices -------------------------------------------------------------------------------
+
+
+class Several(sa.types.TypeDecorator[tuple[str, ...]]):
+    """Some lines of text, each between two line breaks: so one of them can be looked for."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str | None:
+        """To the database. Raises ValueError for what is no line."""
+        if any("\n" in one for one in value or ()):
+            raise ValueError(f"{value} are not lines")
+        return joined(value) if value else None
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> tuple[str, ...] | None:
+        """From the database."""
+        return None if value is None else tuple(value[1:-1].split("\n"))
+
+
+def joined(value: Sequence[str]) -> str:
+    """What is stored."""
+    return "".join(f"\n{one}" for one in value) + "\n"
+
+
+def _contains(column: Any, value: Sequence[str]) -> Condition:
+    """All of these are chosen. LIKE would not tell capitals apart on SQLite."""
+    text = sa.type_coerce(column, sa.Text)
+    return sa.and_(*(sa.func.replace(text, joined([one]), "") != text for one in value))
+
+
+def _any(column: Any, values: Sequence[Any]) -> Condition:
+    """One of these is chosen; or none at all, if that is among the values."""
+    words = [one for value in values for one in value or ()]
+    found = sa.or_(sa.false(), *(_contains(column, [one]) for one in words))
+    return sa.or_(found, column.is_(None)) if None in values else found
+
+
+def _same(column: Any, value: Any) -> Condition:
+    """These are chosen and no others, in whatever order the choices were then."""
+    if value is None:
+        return lookups.isblank(column, True)
+    long = sa.func.length(sa.type_coerce(column, sa.Text)) == len(joined(value))
+    return sa.and_(long, _contains(column, value))
+
+
+def _differs(column: Any, value: Any) -> Condition:
+    if value is None:
+        return lookups.isblank(column, False)
+    return sa.or_(column.is_(None), sa.not_(_same(column, value)))
+
+
+def _parts(text: str, separator: str) -> list[str]:
+    """What stands between the separators; one that has a separator itself is in quotes."""
+    try:
+        rows = list(csv.reader([text], delimiter=separator, skipinitialspace=True, strict=True))
+    except csv.Error:
+        return []
+    return [one for row in rows for one in row if one.strip()]
+
+
+def _quoted(one: str) -> str:
+    plain = "," not in one and '"' not in one and one == one.strip()
+    return one if plain else '"{}"'.format(one.replace('"', '""'))
+
+
+class MultiChoice(Choice):
+    """Several of the words in the option `choices`, a tuple in their order; otherwise as a choice."""
+
+    name, noun, example = "multi-choice", "some of the choices", "Open, Done"
+    python, stored, claims = tuple, Several, FieldType.claims
+    accepts = (
+        "Any of the choices of the field, parted by commas; one that has a comma itself stands in "
+        "quotes. A form has a box for each."
+    )
+    notations = (";",)
+    lookups = {
+        "exact": Lookup("is", _same),
+        "not": Lookup("is not", _differs),
+        "contains": Lookup("contains", _contains, lookups.filled),
+        "in": Lookup("contains one of", _any, lookups.several),
+        "isblank": lookups.EVERY["isblank"],
+    }
+
+    def example_of(self, field: Field) -> str:
+        return self.write(self.offered(field)[:2], field, CANONICAL)
+
+    def rank(self, value: Any) -> str:
+        return lookups.rank(joined(value))
+
+    def readings(self, text: str, field: Field, notation: str) -> list[Any]:
+        for separator in ",;" if notation == FORM else notation or ",":
+            found = [self._one(part, field, notation) for part in _parts(text, separator)]
+            if found and None not in found:
+                return [self._ordered(found, field)]
+        return []
+
+    def _one(self, text: str, field: Field, notation: str) -> str | None:
+        known = Choice.readings(self, text, field, notation)
+        known = known or Choice.readings(self, text.strip(), field, notation)
+        return known[0] if len(known) == 1 else None
+
+    def _ordered(self, chosen: Collection[Any], field: Field) -> tuple[str, ...]:
+        return tuple(one for one in self.choices(field) if one in chosen)
+
+    def refusal(self, text: str, found: list[Any], field: Field) -> str:
+        return f"{super().refusal(text, found, field)}, or several of them"
+
+    def write(self, value: Any, field: Field, notation: str) -> str:
+        return ", ".join(map(_quoted, value))
+
+    def posted(self, texts: Sequence[str]) -> str:
+        return ", ".join(filter(str.strip, texts))
+
+    def convert(self, value: Any, source: Field, field: Field) -> Any:
+        return (value,) if value in self.choices(field) else super().convert(value, source, field)
+
+    def to_json(self, value: Any, field: Field) -> Any:
+        return None if value is None else list(value)
+
+    def from_json(self, value: Any, field: Field) -> Any:
+        if not isinstance(value, list | None):
+            raise field.refusal(f'must be a list like ["{self.example_of(field)}"]')
+        if not all(one in self.choices(field) for one in value or ()):
+            raise field.refusal(self.refusal("", [], field))
+        return self._ordered(value or (), field) or None
+
+    def json(self, field: Field) -> dict[str, Any]:
+        return {"type": "array", "items": super().json(field), "uniqueItems": True}
+
+    def widget(self, field: Field) -> Any:
+        return Checkboxes([(_quoted(one), one) for one in self.offered(field)])
+
+    def show(self, value: Any, field: Field) -> Markup:
+        show = super().show
+        return Markup(", ").join(show(one, field) for one in value)
+
+    def fit(self, texts: Collection[str], name: str, implied: Mapping[str, Any]) -> Guess:
+        commas, semicolons = (sum(mark in text for text in texts) for mark in ",;")
+        notation = ";" if semicolons > commas else CANONICAL
+        parts = (part.strip() for text in texts for part in _parts(text, notation or ","))
+        words = dict.fromkeys(parts)
+        return Guess(self, {"choices": sorted(words, key=lookups.rank)}, notation, "you want it so")

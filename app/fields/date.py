@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any
@@ -228,14 +228,6 @@ class Date(Dated):
     lookups, family = DATE, "date"
     stored, json_type = sa.Date, {"type": "string", "format": "date"}
 
-    def sql(self, field: Field) -> sa.types.TypeEngine[Any]:
-        """A date."""
-        return sa.Date()
-
-    def sql_source(self, field: Field) -> str:
-        """`sql` as it is written in a model."""
-        return "sa.Date()"
-
     def read(self, text: str, field: Field, notation: str) -> date | None:
         if notation:
             found = read(text, notation)
@@ -280,14 +272,6 @@ class DateTime(Dated):
     lookups, family = MOMENT, "date-time"
     stored, json_type = UTCDateTime, {"type": "string", "format": "date-time"}
 
-    def sql(self, field: Field) -> sa.types.TypeEngine[Any]:
-        """In UTC."""
-        return UTCDateTime()
-
-    def sql_source(self, field: Field) -> str:
-        """`sql` as it is written in a model."""
-        return "UTCDateTime()"
-
     def read(self, text: str, field: Field, notation: str) -> datetime | None:
         if not notation:
             return _iso_moment(text)
@@ -302,11 +286,17 @@ class DateTime(Dated):
 
     def write(self, value: datetime, field: Field, notation: str) -> str:
         if notation == CANONICAL or notation == FORM and not _plain(value):
-            return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
         local = _naive(value)
         if notation == FORM:
             return local.isoformat(timespec="seconds" if local.second else "minutes")
         return write(local, notation)
+
+    def writer(self, field: Field) -> Callable[[Any], str]:
+        return lambda value: value.isoformat().replace("+00:00", "Z")  # they are in UTC already
+
+    def from_stored(self, field: Field) -> Callable[[Any], str] | None:
+        return lambda text: f"{text[:10]}T{text[11:].removesuffix('.000000')}Z"
 
     def convert(self, value: Any, source: Field, field: Field) -> Any:
         if isinstance(value, date) and not isinstance(value, datetime):
@@ -332,14 +322,6 @@ class Time(FieldType):
         "type": "string",  # JSON Schema's own format of times has a time zone
         "pattern": r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?$",
     }
-
-    def sql(self, field: Field) -> sa.types.TypeEngine[Any]:
-        """A time without a time zone."""
-        return sa.Time()
-
-    def sql_source(self, field: Field) -> str:
-        """`sql` as it is written in a model."""
-        return "sa.Time()"
 
     def read(self, text: str, field: Field, notation: str) -> time | None:
         found = read(text, notation) if notation else _iso_moment(f"1970-01-01T{text}Z")

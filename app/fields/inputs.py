@@ -1,4 +1,4 @@
-"""The input of a field in a form: one WTForms field for all types, and the three ways to draw it."""
+"""The input of a field in a form: one WTForms field for all types, and the ways to draw it."""
 
 from __future__ import annotations
 
@@ -28,12 +28,14 @@ class TypedField(FormField):
         self.declared = declared
         if declared.required:
             self.flags.required = True
+        if declared.type.given:
+            self.flags.readonly = True
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         """Read what was posted."""
         declared, self.data = self.declared, None
         try:
-            value = declared.type.parse(valuelist[0] if valuelist else "", declared, FORM)
+            value = declared.type.parse(self._value(), declared, FORM)
             self.data = declared.type.check(value, declared)
         except Invalid as error:
             raise ValueError(error.detail) from None
@@ -41,7 +43,7 @@ class TypedField(FormField):
     def _value(self) -> str:
         """The text in the input."""
         if self.raw_data:
-            return str(self.raw_data[0])
+            return self.declared.type.posted(self.raw_data)
         return self.declared.type.text(self.data, self.declared, FORM)
 
 
@@ -61,6 +63,17 @@ class TextBox(TextInput):
             attributes.update(type=self.kind)
             attributes.update({} if self.kind == "date" else {"step": "1"})
         return Markup(super().__call__(field, **attributes))
+
+
+class Suggested(TextBox):
+    """A line of text with suggestions, which a script asks for at the address in `data-options`."""
+
+    def __call__(self, field: Any, **attributes: Any) -> Markup:
+        """The markup."""
+        if "data-options" not in attributes:
+            return super().__call__(field, **attributes)
+        box = super().__call__(field, **{**attributes, "list": f"{field.id}-options"})
+        return box + Markup('<datalist id="{}-options"></datalist>').format(field.id)
 
 
 class TextBlock(TextArea):
@@ -92,3 +105,27 @@ class Options:
         attributes = {"required": bool(field.flags.required), **attributes}
         box = Markup("<select {}>{}</select>")
         return box.format(Markup(html_params(**attributes)), Markup().join(options))
+
+
+class Checkboxes(Options):
+    """Any number of choices among (text, words), in a fieldset that the page puts round them. The empty
+    input says that they were there, where none is ticked."""
+
+    html_tag = "fieldset"
+
+    def __call__(self, field: Any, **attributes: Any) -> Markup:
+        """The markup."""
+        kind, declared = field.declared.type, field.declared
+        chosen = [kind.text([one], declared) for one in field.data or ()]
+        chosen = chosen or [text for text in field.raw_data or () if text.strip()]
+        offered = dict(self.offered) | {text: dict(self.offered).get(text, text) for text in chosen}
+        one, label = Markup("<input {}>"), Markup('<label class="choice">{} {}</label>')
+        blank = one.format(Markup(html_params(type="hidden", name=field.name, value="")))
+        boxes = (
+            label.format(one.format(Markup(html_params(
+                type="checkbox", id=f"{field.id}-{place}", name=field.name, value=text,
+                checked=text in chosen,
+            ))), words)
+            for place, (text, words) in enumerate(offered.items())
+        )  # fmt: skip
+        return blank + Markup('<div class="choices">{}</div>').format(Markup().join(boxes))

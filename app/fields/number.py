@@ -7,8 +7,8 @@ thousand of the largest. A notation is a number written in it, such as `1.234,50
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
-from decimal import Decimal
+from collections.abc import Callable, Collection, Iterable, Iterator
+from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -19,8 +19,8 @@ from sqlalchemy.sql import operators
 from sqlalchemy.sql.functions import FunctionElement
 
 from app.fields import lookups
-from app.fields.base import CANONICAL, FORM, Field, FieldType
-from app.fields.inputs import TextBox
+from app.fields.base import CANONICAL, FORM, Field, FieldType, setting
+from app.fields.inputs import Options, TextBox
 
 DIGITS = 15
 LIMIT = 10**DIGITS
@@ -183,7 +183,7 @@ def plain_samples() -> Iterable[str]:
 class Number(FieldType):
     """What all numbers have in common. `read` gives a Decimal as written, `accept` makes the value."""
 
-    css, family = "num", "number"
+    css, family, loss = "num", "number", "rounded"
     notations = tuple(plain_samples())
     lookups = {**lookups.EVERY, **lookups.SEVERAL, **lookups.RANGE}
     aggregates = {"sum": sa.func.sum, "average": average, "min": sa.func.min, "max": sa.func.max}
@@ -217,7 +217,7 @@ class Number(FieldType):
         if not -limit < value < limit:
             before = " before the point" if scale else ""
             raise field.refusal(f"can have up to {DIGITS - scale} digits{before}; codes take more")
-        exact = value.quantize(step)
+        exact = value.quantize(step) + 0  # no zero below zero
         if exact != value:
             raise field.refusal(self.too_fine(scale))
         self._bound(exact, field)
@@ -238,10 +238,50 @@ class Number(FieldType):
         shown = int(field.options.get("shown", self.scale(field)))
         return Notation.of(CANONICAL if notation == FORM else notation).write(Decimal(value), shown)
 
+    def writer(self, field: Field) -> Callable[[Any], str]:
+        if int(field.options.get("shown", self.scale(field))) == self.scale(field):
+            return "{:f}".format if self.scale(field) else str
+        return super().writer(field)
+
+    def from_stored(self, field: Field) -> Callable[[Any], str] | None:
+        scale = self.scale(field)
+        if not scale or int(field.options.get("shown", scale)) != scale:
+            return None
+
+        def text(units: int) -> str:
+            digits = f"{units:0{scale + 1 + (units < 0)}}"
+            return f"{digits[:-scale]}.{digits[-scale:]}"
+
+        return text
+
     def convert(self, value: Any, source: Field, field: Field) -> Any:
         if isinstance(value, int | Decimal) and not isinstance(value, bool):
             return self.accept(Decimal(value), field)
         return super().convert(value, source, field)
+
+    def takes(self, source: Field, field: Field) -> bool:
+        alike = source.type.stored is self.stored
+        if not alike or source.type.sql_arguments(source) != self.sql_arguments(field):
+            return False
+        low, high = (
+            [one.options.get(limit) for one in (source, field)] for limit in ("min", "max")
+        )
+        lower = low[1] is None or low[0] is not None and Decimal(low[0]) >= Decimal(low[1])
+        higher = high[1] is None or high[0] is not None and Decimal(high[0]) <= Decimal(high[1])
+        return lower and higher
+
+    def nearest(self, value: Any, source: Field, field: Field) -> Any:
+        """Rounded, halves away from zero."""
+        if isinstance(value, bool) or not isinstance(value, int | Decimal):
+            found = self.readings(source.type.text(value, source).strip(), field, FORM)
+            if len(found) != 1:
+                return super().nearest(value, source, field)
+            value = found[0]
+        step, limit = bounds(self.scale(field))
+        number = Decimal(value)
+        return self.accept(
+            number.quantize(step, ROUND_HALF_UP) if abs(number) < limit else number, field
+        )
 
     def from_json(self, value: Any, field: Field) -> Any:
         if isinstance(value, int) and not isinstance(value, bool):
@@ -288,6 +328,10 @@ class Number(FieldType):
         raise NotImplementedError
 
 
+COUNTS_NOTHING = re.compile(r"(?:^|_)(?:id|no|nr|number|key|year)$")
+"""Names of whole numbers that are no quantities."""
+
+
 class Integer(Number):
     """A whole number. Options: `min`, `max`."""
 
@@ -303,6 +347,11 @@ class Integer(Number):
 
     def scale(self, field: Field) -> int:
         return 0
+
+    def shown_as(self, field: Field) -> Notation:
+        """Thousands are set apart in quantities, not in keys and years."""
+        plain = field.unique or COUNTS_NOTHING.search(field.name)
+        return Notation("", "", ".", "") if plain else super().shown_as(field)
 
     def claims(self, column: sa.Column[Any]) -> dict[str, Any] | None:
         if not isinstance(column.type, sa.Integer):
@@ -336,6 +385,12 @@ class Integer(Number):
 
     def options(self, form: Notation, most: int, fewest: int) -> dict[str, Any] | None:
         return None if most else {}
+
+
+Integer.settings = (
+    setting("min", "Smallest", Integer()),
+    setting("max", "Largest", Integer()),
+)
 
 
 class DecimalNumber(Number):
@@ -379,11 +434,31 @@ class DecimalNumber(Number):
         return {"scale": max(most, 2), "shown": fewest, **percent}
 
 
+DecimalNumber.settings = (
+    setting("scale", "Decimals", Integer(), default="2", required=True, min=0, max=DIGITS - 1),
+    setting("shown", "Decimals that are always shown", Integer(), min=0, max=DIGITS - 1),
+    setting("min", "Smallest", DecimalNumber(), scale=6, shown=0),
+    setting("max", "Largest", DecimalNumber(), scale=6, shown=0),
+)
+
+
 CODES = (
     "AED ARS AUD BGN BRL CAD CHF CLP CNY COP CZK DKK EGP EUR GBP HKD HUF IDR ILS INR ISK JPY KRW "
     "MXN MYR NOK NZD PHP PLN RON SAR SEK SGD THB TRY TWD UAH USD VND ZAR"
 ).split()
 SYMBOLS = {"€": "EUR", "$": "USD", "£": "GBP", "¥": "JPY", "₹": "INR", "₩": "KRW", "₺": "TRY"}
+
+
+class Currency(FieldType):
+    """Three letters: how Money is told its currency. No table has such a field."""
+
+    name, noun, example, python = "currency", "one of the currencies", "EUR", str
+
+    def read(self, text: str, field: Field, notation: str) -> str | None:
+        return text.upper() if text.upper() in CODES else None
+
+    def widget(self, field: Field) -> Any:
+        return Options([(code, code) for code in CODES])
 
 
 class Money(DecimalNumber):
@@ -395,6 +470,10 @@ class Money(DecimalNumber):
         "and 12,50 EUR, and refuses those of another currency."
     )
     variants = {}
+    settings = (
+        setting("currency", "Currency", Currency(), default="EUR", required=True),
+        *DecimalNumber.settings,
+    )
 
     def currency(self, field: Field) -> str:
         """Three letters."""

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from markupsafe import Markup, escape
 
 from app.fields import lookups
-from app.fields.base import CANONICAL, Field, FieldType, Guess
+from app.fields.base import CANONICAL, FORM, Field, FieldType, Guess, setting
 from app.fields.inputs import TextBlock, TextBox
 from app.fields.lookups import Lookup
+from app.fields.number import Integer
 
 CONTROLS = r"\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff"
 """Characters that a database, a page or a spreadsheet cannot keep."""
@@ -95,6 +96,8 @@ class Text(FieldType):
     )
     variants = {word: {"format": word} for word in FORMATS if word != "plain"}
     stored, family = sa.String, "text"  # no length: a longer limit is no change of the table
+    names_records = True
+    settings = (setting("max", "Most characters", Integer(), min=1, max=100_000),)
     lookups = {
         "exact": Lookup("is", _exact),
         "not": Lookup("is not", _not),
@@ -139,6 +142,19 @@ class Text(FieldType):
             place = f"character {found.start() + 1} is U+{ord(found[0]):04X}"
             raise field.refusal(f"can hold what can be seen only; {place}, which has to go")
         raise field.refusal(f"must be {form.article} like {form.example}")
+
+    def takes(self, source: Field, field: Field) -> bool:
+        kind = source.type
+        if not isinstance(kind, Text) or isinstance(kind, LongText):
+            return False
+        patterns = FORMATS["plain"].pattern, kind.format(source).pattern
+        wide = self.format(field).pattern in patterns
+        return wide and kind.longest(source) <= self.longest(field)
+
+    def nearest(self, value: Any, source: Field, field: Field) -> Any:
+        """The beginning, as far as there is room."""
+        text = source.type.text(value, source)[: self.longest(field)]
+        return self.parse(text, field, FORM)
 
     def json(self, field: Field) -> dict[str, Any]:
         pattern = f"^{self.format(field).pattern}$"
@@ -197,6 +213,7 @@ class LongText(Text):
     """Text of several lines. Options: `max` (characters)."""
 
     name, noun, example, stored = "long-text", "a text", "Two lines,\nor more.", sa.Text
+    names_records = False
     accepts = "Text of up to 100,000 characters on any number of lines."
     variants = {}
     lookups = {key: one for key, one in Text.lookups.items() if key != "in"}
@@ -205,6 +222,10 @@ class LongText(Text):
         return Format(self.noun, self.example, rf"[^{CONTROLS}]*", 100_000)
 
     claims = FieldType.claims
+
+    def takes(self, source: Field, field: Field) -> bool:
+        kind = source.type
+        return isinstance(kind, Text) and kind.longest(source) <= self.longest(field)
 
     def widget(self, field: Field) -> Any:
         return TextBlock()

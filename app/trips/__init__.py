@@ -4,8 +4,8 @@
     trips.event("cache", "missed")            something that happened, at its time
 
 Both do nothing where no trip is being recorded (commands, jobs, threads, recording off).
-The files beside this one record (trip, recording, drivers, templates, waitress) and keep (keeper,
-store, report) trips; DESIGN of the nine stages and their names is in `trip.py`.
+The files beside this one record (trip, recording, drivers, templates, server) and keep (keeper,
+store, report) trips; DESIGN of the nine stages and their names is in `stages.py`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def step(name: str) -> Iterator[None]:
     if trip is None:
         yield
         return
-    span = trip.open(trip.STEP, name)
+    span = trip.open("step", name)
     try:
         yield
     finally:

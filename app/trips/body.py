@@ -7,7 +7,9 @@ from time import thread_time_ns
 from typing import Any
 
 from app.trips import CURRENT
-from app.trips.trip import RESPONSE, Trip, now
+from app.trips.reading import WAIT
+from app.trips.stages import RESPONSE
+from app.trips.trip import Trip, now
 from app.trips.verdicts import describe
 
 
@@ -20,12 +22,10 @@ class Body:
 
     def __iter__(self) -> Iterator[bytes]:
         """The chunks. Work done in a generator belongs to the trip, waiting for the client to `send`."""
-        trip, chunks, left_at = self.trip, iter(self.answer), 0
+        trip, chunks = self.trip, iter(self.answer)
         while True:
             before = CURRENT.set(trip)
             try:
-                if left_at and trip.top is not None:  # a template is in the middle of streaming
-                    trip.waited(now() - left_at)
                 chunk = next(chunks)
             except StopIteration:
                 self.done = True
@@ -36,10 +36,11 @@ class Body:
                 raise
             finally:
                 CURRENT.reset(before)
-            trip.first_byte = trip.first_byte or now()
-            trip.bytes_out += len(chunk)
             left_at = now()
+            trip.first_byte = trip.first_byte or left_at
+            trip.bytes_out += len(chunk)
             yield chunk
+            trip.note(WAIT, (at := now()) - left_at, at)  # counts where a template is half way
 
     def close(self) -> None:
         """The server is done with the body: all of it taken, or the client gone."""
@@ -53,7 +54,8 @@ class Body:
             raise
         finally:
             CURRENT.reset(before)
-            trip.enter(RESPONSE)
+            if trip.phase != RESPONSE:
+                trip.enter(RESPONSE)
             if trip.outcome == "ok" and not self.done and not _all_sent(trip):
                 trip.outcome = "client gone"
             trip.cpu_ns = thread_time_ns() - trip.cpu_start

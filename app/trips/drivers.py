@@ -17,7 +17,8 @@ import sqlalchemy.orm as so
 
 from app.trips import CURRENT
 from app.trips.guard import guarded
-from app.trips.trip import EXTRA, MAX_STATEMENT, NAME, Span, now
+from app.trips.reading import MORE, ROWS
+from app.trips.trip import MAX_STATEMENT, Trip, now
 
 
 @cache
@@ -25,7 +26,7 @@ def timed_cursor(base: type) -> type:
     """A subclass of a DB-API cursor class that records what it does."""
 
     class TimedCursor(base):
-        _span: Span | None = None
+        _span: int | None = None
 
         def _run(
             self, method: Callable[..., Any], statement: Any, *args: Any, **options: Any
@@ -33,13 +34,12 @@ def timed_cursor(base: type) -> type:
             trip = CURRENT.get()
             if trip is None:
                 return method(statement, *args, **options)
-            span = trip.open(*_kind_and_text(statement))
-            if span[0] == "query":
-                trip.n_queries += 1
-            self._span = span
+            kind, text = _kind_and_text(statement)
+            span = self._span = trip.open(kind, text)
+            trip.n_queries += kind == "query"
             try:
                 answer = method(statement, *args, **options)
-                span[EXTRA] = max(self.rowcount, 0) if self.description is None else 0
+                trip.tell(span, max(self.rowcount, 0) if self.description is None else 0)
                 return answer
             finally:
                 trip.close(span)
@@ -56,9 +56,8 @@ def timed_cursor(base: type) -> type:
                 return method(*args)
             start = now()
             rows = method(*args)
-            took = now() - start
-            trip.extend(span, took, took)
-            _count_rows(span, rows)
+            trip.note(MORE, span, now() - start)
+            _count_rows(trip, span, rows)
             return rows
 
         def fetchone(self) -> Any:
@@ -82,9 +81,9 @@ def _kind_and_text(statement: Any) -> tuple[str, str]:
 
 
 @guarded
-def _count_rows(span: Span, rows: Any) -> None:
-    if rows is not None and not isinstance(span[EXTRA], tuple):
-        span[EXTRA] = (span[EXTRA] or 0) + (len(rows) if isinstance(rows, list) else 1)
+def _count_rows(trip: Trip, span: int, rows: Any) -> None:
+    if rows is not None:
+        trip.note(ROWS, span, len(rows) if isinstance(rows, list) else 1)
 
 
 class _TimedEnd:
@@ -166,6 +165,6 @@ def _note_lazy_load(state: so.ORMExecuteState) -> None:
         return
     path: Any = state.loader_strategy_path
     relation = f"{path[0].class_.__name__}.{path[-1].key}" if path else "?"
-    where = trip.top[NAME] if trip.top is not None else trip.method
+    where = trip.inside or trip.method
     trip.lazy = trip.lazy or {}
     trip.lazy[relation, where] = trip.lazy.get((relation, where), 0) + 1

@@ -21,12 +21,12 @@ def guarded(function: Function) -> Function:
     name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
 
     @functools.wraps(function)
-    def probe(*args: Any, **kwargs: Any) -> Any:
+    def probe(*args: Any) -> Any:
         nonlocal failures
         if failures >= FAILURES_ALLOWED:
             return None
         try:
-            return function(*args, **kwargs)
+            return function(*args)
         except Exception as error:
             failures += 1
             _say(name, error, failures)

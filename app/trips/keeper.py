@@ -71,23 +71,23 @@ class Keeper:
             self.quiet.append(trip)
             return
         self.seen += 1
-        self._file(trip)
-        why = self._why_keep(trip)
+        took = trip.elapsed_ns
+        self._file(trip, took)
+        why = self._why_keep(trip, took)
         trip.keep = trip.keep or why  # somebody may have marked it while it ran
         if trip.keep:
             self.store.put(trip)
 
-    def _file(self, trip: Trip) -> None:
+    def _file(self, trip: Trip, took: int) -> None:
         self.recent.append(trip)
         if trip.status >= 500 or trip.error:
             self.errors.append(trip)
         route = trip.route or "(no rule)"
-        slow = self.slowest.get(route) or []
-        if len(slow) < 5 or trip.elapsed_ns > slow[-1].elapsed_ns:
+        slow = self.slowest.get(route, ())
+        if len(slow) < 5 or took > slow[-1].elapsed_ns:
             self.slowest[route] = sorted([*slow, trip], key=lambda one: -one.elapsed_ns)[:5]
 
-    def _why_keep(self, trip: Trip) -> str:
-        took = trip.elapsed_ns
+    def _why_keep(self, trip: Trip, took: int) -> str:
         times = self.times.get(trip.route or "")
         if times is None:
             times = self.times[trip.route or ""] = deque(maxlen=64)

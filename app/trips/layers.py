@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from app.trips import CURRENT
-from app.trips.trip import EXTRA, KIND, Span, Trip, now
+from app.trips.reading import MORE
+from app.trips.trip import Trip, now
 from app.trips.verdicts import describe, header_changes
 
 Headers = list[tuple[str, str]]
@@ -32,7 +33,7 @@ class Layer:
             return self.app(environ, start_response)
         start = arrive(trip, environ, start_response)
         span = trip.open("layer", self.name)
-        span[EXTRA] = dict(environ)
+        trip.layer = span, dict(environ)
         try:
             answer = self.app(environ, start)
         except BaseException as error:
@@ -52,18 +53,18 @@ def arrive(trip: Trip, environ: dict[str, Any], start_response: Any) -> Any:
 
     Returns the start_response to give to the one inside.
     """
-    outer = trip.top
-    if outer is None or outer[KIND] != "layer":
+    if trip.layer is None:
         return start_response
-    earlier = outer[EXTRA]
+    outer, earlier = trip.layer
+    trip.layer = None
     names = [k for k in environ.keys() | earlier.keys() if environ.get(k) is not earlier.get(k)]
     names = sorted(name for name in names if not name.startswith(("wsgi.", "werkzeug.")))
-    outer[EXTRA] = ("changed", "environ: " + ", ".join(names)) if names else ("passed", "")
+    trip.tell(outer, ("changed", "environ: " + ", ".join(names)) if names else ("passed", ""))
     trip.close(outer)
 
     def start(status: str, headers: Headers, *rest: Any) -> Any:
         note_headers(trip, headers)
-        trip.emitted = (outer, list(headers))
+        trip.emitted = outer, not names, list(headers)
         return start_response(status, headers, *rest)
 
     return start
@@ -73,18 +74,18 @@ def note_headers(trip: Trip, headers: Headers) -> None:
     """Headers on their way out: compare them with what the layer just passed had been given."""
     if trip.emitted is None:
         return
-    layer, given = trip.emitted
+    layer, passed, given = trip.emitted
     changes = header_changes(given, list(headers))
-    if changes and layer[EXTRA][0] == "passed":
-        layer[EXTRA] = ("changed", "; ".join(changes))
+    if changes and passed:
+        trip.tell(layer, ("changed", "; ".join(changes)))
 
 
-def _leave(trip: Trip, span: Span, verdict_if_first: tuple[str, str]) -> None:
+def _leave(trip: Trip, span: int, verdict_if_first: tuple[str, str]) -> None:
     """Back out of the middleware: either it never went in, or this is its second part."""
-    if trip.top is span:
-        span[EXTRA] = verdict_if_first
+    if trip.layer and trip.layer[0] == span:
+        trip.layer = None
+        trip.tell(span, verdict_if_first)
         trip.close(span)
     elif trip.back:
-        took = now() - trip.back
-        trip.extend(span, took, took)
+        trip.note(MORE, span, now() - trip.back)
     trip.back = now()

@@ -17,9 +17,12 @@ from app.trips.verdicts import describe
 class TripHandler(logging.Handler):
     """Adds each log line to the trip it was written in, without what sounds like a secret."""
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Called by logging; never raises."""
-        _add(CURRENT.get(), record)
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Called by logging; never raises. Needs no lock, as a trip belongs to one thread."""
+        trip = CURRENT.get()
+        if trip is not None and record.name != "roundtrip.request":
+            _add(trip, record)
+        return True
 
 
 @guarded
@@ -40,7 +43,6 @@ def _message(record: logging.LogRecord) -> str:
 
 
 _handler = TripHandler(logging.INFO)
-_handler.addFilter(lambda record: record.name != "roundtrip.request" and CURRENT.get() is not None)
 
 
 def listen() -> None:

@@ -6,35 +6,30 @@ back with a clock round it. No registry is changed and no dispatch method overri
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable
 from time import thread_time_ns
+from types import GeneratorType
 from typing import Any
 
 from flask import Flask, request
-from flask.globals import app_ctx
 from flask.sessions import SecureCookieSessionInterface
 from flask.wrappers import Request
 from itsdangerous import URLSafeTimedSerializer
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
+from app.rules import LateRule
 from app.trips import CURRENT
-from app.trips import trip as t
 from app.trips.body import Body
+from app.trips.changes import RecordingGlobals, RecordingSession
 from app.trips.guard import guarded
 from app.trips.layers import Layer, arrive, note_headers
+from app.trips.reading import CLOSE, ENTER
 from app.trips.redact import safe_headers, safe_path
+from app.trips.stages import AFTER, BEFORE, RESPONSE, VIEW
 from app.trips.templates import RecordingEnvironment
-from app.trips.trip import EXTRA, Span, Trip
-from app.trips.verdicts import (
-    describe,
-    is_changed,
-    judge_after,
-    judge_before,
-    see_context,
-    see_response,
-)
+from app.trips.trip import Trip, now
+from app.trips.verdicts import describe, judge_after, judge_before, look, remember
 
 WSGIApp = Callable[..., Iterable[bytes]]
 
@@ -42,6 +37,7 @@ WSGIApp = Callable[..., Iterable[bytes]]
 class RecordingSessions(SecureCookieSessionInterface):
     """Flask's signed cookie session; opening and saving it are part of the trip."""
 
+    session_class = RecordingSession
     _made_for: tuple[Any, ...] = ()
     _serializer: URLSafeTimedSerializer | None = None
 
@@ -56,35 +52,48 @@ class RecordingSessions(SecureCookieSessionInterface):
         """Stage 3 begins here: the first thing Flask does with a request."""
         trip = CURRENT.get()
         if trip is None:
-            return super().open_session(app, request)
-        trip.enter(t.BEFORE)
+            return self._opened(app, request)
+        trip.enter(BEFORE)
         span = trip.open("session open", "session open")
         try:
-            trip.g = app_ctx.g.__dict__
-            trip.session = super().open_session(app, request)
-            return trip.session
+            return self._opened(app, request)
         finally:
             trip.close(span)
+
+    def _opened(self, app: Flask, request: Request) -> Any:
+        """As Flask does, which would parse cookies also where the session has none."""
+        if app.secret_key and app.config["SESSION_COOKIE_NAME"] not in request.environ.get(
+            "HTTP_COOKIE", ""
+        ):
+            return self.session_class()
+        return super().open_session(app, request)
 
     def save_session(self, app: Flask, session: Any, response: Any) -> None:
         """Part of stage 8, after the last after-request function."""
         trip = CURRENT.get()
         if trip is None:
-            return super().save_session(app, session, response)
+            return self._saved(app, session, response)
         span = trip.open("session save", "session save")
-        earlier = trip.headers or see_response(trip, response)
+        earlier = trip.seen or remember(trip, look(response))
         try:
-            super().save_session(app, session, response)
-            if see_response(trip, response) != earlier:
-                judge_after(trip, span, earlier)
+            self._saved(app, session, response)
+            if (later := look(response)) != earlier:
+                judge_after(trip, span, earlier, later)
         finally:
             trip.close(span)
+
+    def _saved(self, app: Flask, session: Any, response: Any) -> None:
+        """As Flask does, which would make up a cookie also where there is nothing to say."""
+        if session or session.accessed or session.modified:
+            super().save_session(app, session, response)
 
 
 class RecordingFlask(Flask):
     """A Flask application whose requests are trips. With recording off it is plain Flask."""
 
     jinja_environment = RecordingEnvironment
+    app_ctx_globals_class = RecordingGlobals
+    url_rule_class = LateRule
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.session_interface = RecordingSessions()
@@ -138,8 +147,8 @@ class RecordingFlask(Flask):
         try:
             return Flask.wsgi_app(self, environ, start_response)
         finally:
-            trip.enter(t.RESPONSE)
-            trip.back = t.now()
+            trip.enter(RESPONSE)
+            trip.back = now()
 
     # Stage 4: the URL.
 
@@ -160,10 +169,11 @@ class RecordingFlask(Flask):
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """The function with a clock round it, made once per function."""
         try:
-            known = self._wrapped.get(func)
+            return self._wrapped[func]
+        except KeyError:
+            return self._wrap(func)
         except TypeError:  # it cannot be a key, so it runs without a clock
             return super().ensure_sync(func)
-        return known if known is not None else self._wrap(func)
 
     def _wrap(self, func: Callable[..., Any]) -> Callable[..., Any]:
         sync = super().ensure_sync(func)
@@ -204,8 +214,10 @@ def name_of(func: Callable[..., Any]) -> str:
 
 
 def _begin(environ: dict[str, Any]) -> Trip:
-    path = environ.get("PATH_INFO", "").encode("latin-1", "replace").decode("utf-8", "replace")
-    trip = Trip(environ["REQUEST_METHOD"], path, t.now())
+    path = environ.get("PATH_INFO", "")
+    if not path.isascii():
+        path = path.encode("latin-1", "replace").decode("utf-8", "replace")
+    trip = Trip(environ["REQUEST_METHOD"], path, now())
     trip.cpu_start = thread_time_ns()
     trip.query = environ.get("QUERY_STRING", "")
     arrival = environ.get("roundtrip.arrival")
@@ -225,7 +237,8 @@ def _take_arrival(trip: Trip, arrival: Any) -> None:
 
 def _listening(trip: Trip, start_response: Any) -> Any:
     def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
-        note_headers(trip, headers)
+        if trip.emitted is not None:
+            note_headers(trip, headers)
         if ("X-Trip-Id", trip.id) not in headers:  # the hook that sets it did not run
             headers.append(("X-Trip-Id", trip.id))
         trip.status = int(status[:3]) if status[:3].isdecimal() else 0
@@ -237,8 +250,8 @@ def _listening(trip: Trip, start_response: Any) -> Any:
 
 def _hand_over(trip: Trip, answer: Any, environ: dict[str, Any], keeper: Any) -> Any:
     """Wrap the body, so that sending it is part of the trip, unless the server sends the file itself."""
-    if not inspect.isgenerator(answer):
-        trip.enter(t.RESPONSE)
+    if trip.phase != RESPONSE and not isinstance(answer, GeneratorType):
+        trip.enter(RESPONSE)
     file_wrapper = environ.get("wsgi.file_wrapper")
     if isinstance(file_wrapper, type) and isinstance(answer, file_wrapper):
         trip.bytes_out = next(
@@ -283,9 +296,9 @@ def _note_rule(trip: Trip, found: Any) -> None:
 
 
 @guarded
-def _note_miss(trip: Trip, span: Span, adapter: MapAdapter, error: HTTPException) -> None:
+def _note_miss(trip: Trip, span: int, adapter: MapAdapter, error: HTTPException) -> None:
     """For a 404 the rules that begin alike, for a 405 the methods that the address does take."""
-    span[EXTRA] = ("blocked", describe(error))
+    trip.tell(span, ("blocked", describe(error)))
     methods = getattr(error, "valid_methods", None)
     if methods:
         trip.tried = "the address takes " + ", ".join(sorted(methods))
@@ -300,23 +313,26 @@ def _note_miss(trip: Trip, span: Span, adapter: MapAdapter, error: HTTPException
         )
 
 
+# These three run most often, so they write their notes themselves; see `Trip.open` and `Trip.close`.
+
+
 def _timed_before(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     def run() -> Any:
         trip = CURRENT.get()
         if trip is None:
             return function()
-        span = trip.open("before", name)
-        seen = trip.seen or see_context(trip)
+        tape, start = trip.tape, now()
+        tape += ("before", name, start)
         try:
             answer = function()
-            if answer is not None or is_changed(trip, seen):
-                judge_before(trip, span, seen, answer)
+            if answer is not None:
+                judge_before(trip, start, answer)
             return answer
         except BaseException as error:
-            span[EXTRA] = ("blocked", describe(error))
+            trip.tell(start, ("blocked", describe(error)))
             raise
         finally:
-            trip.close(span)
+            tape += (CLOSE, start, now())
 
     return run
 
@@ -326,16 +342,18 @@ def _timed_view(function: Callable[..., Any], name: str) -> Callable[..., Any]:
         trip = CURRENT.get()
         if trip is None:
             return function(**arguments)
-        trip.enter(t.VIEW)
-        span = trip.open("view", name)
+        tape, start = trip.tape, now()
+        trip.phase = VIEW
+        tape += (ENTER, VIEW, start, "view", name, start)
         try:
             return function(**arguments)
         except BaseException as error:
-            span[EXTRA] = ("raised", describe(error))
+            trip.tell(start, ("raised", describe(error)))
             raise
         finally:
-            trip.close(span)
-            trip.enter(t.AFTER)
+            end = now()
+            trip.phase = AFTER
+            tape += (CLOSE, start, end, ENTER, AFTER, end)
 
     return run
 
@@ -345,20 +363,21 @@ def _timed_after(function: Callable[..., Any], name: str) -> Callable[..., Any]:
         trip = CURRENT.get()
         if trip is None:
             return function(response)
-        if trip.phase != t.AFTER:
-            trip.enter(t.AFTER)
-        span = trip.open("after", name)
-        earlier = trip.headers or see_response(trip, response)
+        if trip.phase != AFTER:
+            trip.enter(AFTER)
+        tape, start = trip.tape, now()
+        tape += ("after", name, start)
+        earlier = trip.seen or remember(trip, look(response))
         try:
-            later = function(response)
-            if see_response(trip, later) != earlier:
-                judge_after(trip, span, earlier)
-            return later
+            response = function(response)
+            if (later := look(response)) != earlier:
+                judge_after(trip, start, earlier, later)
+            return response
         except BaseException as error:
-            span[EXTRA] = ("blocked", describe(error))
+            trip.tell(start, ("blocked", describe(error)))
             raise
         finally:
-            trip.close(span)
+            tape += (CLOSE, start, now())
 
     return run
 
@@ -372,12 +391,12 @@ def _timed_other(kind: str) -> Callable[..., Any]:
             if trip is None:
                 return function(*args)
             if kind != "context":
-                trip.enter(t.AFTER)
+                trip.enter(AFTER)
             span = trip.open(kind, name)
             try:
                 return function(*args)
             except BaseException as error:
-                span[EXTRA] = ("blocked", describe(error))
+                trip.tell(span, ("blocked", describe(error)))
                 raise
             finally:
                 trip.close(span)

@@ -10,7 +10,9 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
+from app.trips.reading import EXTRA, INNER, KIND, NAME, PARENT, START, TIME, Reading, Span
 from app.trips.redact import (
+    HEADERS,
     HIDDEN,
     RESPONSE_HEADERS,
     hide_literals,
@@ -18,23 +20,8 @@ from app.trips.redact import (
     safe_path,
     safe_query,
 )
-from app.trips.trip import (
-    CLIENT,
-    EXTRA,
-    INNER,
-    KIND,
-    KINDS,
-    NAME,
-    PARENT,
-    SHOWN_BY_SPANS,
-    STAGES,
-    START,
-    TEMPLATE,
-    TIME,
-    TITLES,
-    Span,
-    Trip,
-)  # fmt: skip
+from app.trips.stages import CLIENT, KINDS, SHOWN_BY_SPANS, STAGES, TEMPLATE, TITLES
+from app.trips.trip import Trip
 
 Data = dict[str, Any]
 
@@ -50,24 +37,25 @@ LIMITED = {
 
 
 def as_dict(trip: Trip) -> Data:
-    """Everything recorded of a finished trip."""
-    data = _summary(trip)
-    data["stages"] = _stages(trip)
-    data["hooks"] = [_hook(trip, span) for span in trip.spans if span[KIND] in HOOKS]
+    """Everything recorded of a trip."""
+    read = trip.read()
+    data = _summary(trip, read)
+    data["stages"] = _stages(trip, read)
+    data["hooks"] = [_hook(read, span) for span in read.spans if span[KIND] in HOOKS]
     data["queries"] = [
-        _query(trip, span) for span in trip.spans if span[KIND] in ("query", "transaction")
+        _query(read, span) for span in read.spans if span[KIND] in ("query", "transaction")
     ]
-    data["templates"] = _templates(trip)
-    data["steps"] = [_named(trip, span) for span in trip.spans if span[KIND] in ("view", "step")]
+    data["templates"] = _templates(read)
+    data["steps"] = [_named(read, span) for span in read.spans if span[KIND] in ("view", "step")]
     data["logs"] = [
         {"at_us": at // 1000, "kind": kind, "text": hide_secrets(text)}
-        for at, kind, text in trip.logs
+        for at, kind, text in trip.logs or ()
     ]
     data["repeated"] = _repeated(data["queries"])
     data["lazy"] = [
         {"relation": r, "where": w, "count": n} for (r, w), n in list((trip.lazy or {}).items())
     ]
-    data["unaccounted_us"] = (trip.elapsed_ns - sum(trip.own)) // 1000
+    data["unaccounted_us"] = (read.elapsed_ns - sum(read.own)) // 1000
     return data
 
 
@@ -81,7 +69,7 @@ def has_n_plus_one(trip: Trip) -> bool:
     return any(n >= LAZY_LOADS_MEAN_N_PLUS_ONE for n in (trip.lazy or {}).values())
 
 
-def _summary(trip: Trip) -> Data:
+def _summary(trip: Trip, read: Reading) -> Data:
     return {
         "id": trip.id,
         "label": trip.label,
@@ -104,8 +92,8 @@ def _summary(trip: Trip) -> Data:
         "person": trip.person,
         "outcome": trip.outcome if trip.t_end or trip.outcome != "ok" else "running",
         "error": trip.error,
-        "stopped_by": _stopped_by(trip),
-        "total_us": trip.elapsed_ns // 1000,
+        "stopped_by": _stopped_by(read),
+        "total_us": read.elapsed_ns // 1000,
         "cpu_us": trip.cpu_ns // 1000,
         "bytes_in": trip.bytes_in,
         "bytes_out": trip.bytes_out,
@@ -115,38 +103,42 @@ def _summary(trip: Trip) -> Data:
         "last_byte_us": (trip.last_byte - trip.t0) // 1000 if trip.last_byte else None,
         "n_queries": trip.n_queries,
         "keep": trip.keep,
-        "truncated": dict(trip.more or {}),
-        "request_headers": trip.request_headers,
+        "truncated": read.more | ({"log": trip.lost_logs} if trip.lost_logs else {}),
+        "request_headers": {
+            name: value[:200]
+            for name, value in zip(HEADERS.values(), trip.request_headers, strict=False)
+            if value
+        },
         "response_headers": {
             k: v for k, v in trip.response_headers if k.lower() in RESPONSE_HEADERS
         },
     }
 
 
-def _stopped_by(trip: Trip) -> Data | None:
+def _stopped_by(read: Reading) -> Data | None:
     """The first hook that blocked, with its words; a URL that did not match only if no hook did.
 
     Flask matches first, but raises the 404 only when all before-request functions let it pass.
     """
     for kinds in (("before", "layer"), ("match",)):
-        for span in trip.spans:
+        for span in read.spans:
             if span[KIND] in kinds and span[EXTRA] and span[EXTRA][0] == "blocked":
                 return {"name": span[NAME], "detail": span[EXTRA][1]}
     return None
 
 
-def _stages(trip: Trip) -> list[Data]:
-    bars = _bars(trip)
-    return [_stage(trip, number, bars[number]) for number in range(9)]
+def _stages(trip: Trip, read: Reading) -> list[Data]:
+    bars = _bars(read)
+    return [_stage(trip, read, number, bars[number]) for number in range(9)]
 
 
-def _stage(trip: Trip, number: int, bars: list[list[int]]) -> Data:
+def _stage(trip: Trip, read: Reading, number: int, bars: list[list[int]]) -> Data:
     data: Data = {"name": STAGES[number], "title": TITLES[number], "bars": bars}
     if number == CLIENT and trip.bytes_in is None:
         return data | {"start_us": None, "total_us": None, "own_us": None, "state": "not measured"}
     if not bars:
         return data | {"start_us": None, "total_us": None, "own_us": None, "state": "not reached"}
-    own, total = trip.own[number] // 1000, trip.total[number] // 1000
+    own, total = read.own[number] // 1000, read.total[number] // 1000
     return data | {
         "start_us": bars[0][0],
         "total_us": max(total, own),
@@ -155,24 +147,24 @@ def _stage(trip: Trip, number: int, bars: list[list[int]]) -> Data:
     }
 
 
-def _bars(trip: Trip) -> list[list[list[int]]]:
+def _bars(read: Reading) -> list[list[list[int]]]:
     """For each stage its pieces on the axis, `[start, length]`; pieces that follow at once are one."""
     pieces: list[list[tuple[int, int]]] = [[] for _ in range(9)]
-    for phase, start, length in trip.phases:
+    for phase, start, length in read.phases:
         pieces[phase].append((start, length))
-    for span in trip.spans:
+    for span in read.spans:
         stage = KINDS[span[KIND]]
         if stage is not None and (stage in SHOWN_BY_SPANS or span[KIND] == "layer"):
             pieces[stage].append((span[START], span[TIME]))
-    return [_joined(trip, sorted(stage)) for stage in pieces]
+    return [_joined(read, sorted(stage)) for stage in pieces]
 
 
-def _joined(trip: Trip, pieces: list[tuple[int, int]]) -> list[list[int]]:
+def _joined(read: Reading, pieces: list[tuple[int, int]]) -> list[list[int]]:
     """Pieces nearer to each other than a picture can show are drawn as one."""
-    gap = trip.elapsed_ns // 1000 // 500
+    gap = read.elapsed_ns // 1000 // 500
     bars: list[list[int]] = []
     for start, length in pieces:
-        begin, size = (start - trip.t0) // 1000, length // 1000
+        begin, size = (start - read.t0) // 1000, length // 1000
         if bars and begin <= bars[-1][0] + bars[-1][1] + gap:
             bars[-1][1] = max(bars[-1][1], begin + size - bars[-1][0])
         else:
@@ -180,25 +172,25 @@ def _joined(trip: Trip, pieces: list[tuple[int, int]]) -> list[list[int]]:
     return bars
 
 
-def _named(trip: Trip, span: Span) -> Data:
+def _named(read: Reading, span: Span) -> Data:
     return {
         "name": span[NAME],
         "kind": span[KIND],
-        "start_us": (span[START] - trip.t0) // 1000,
+        "start_us": (span[START] - read.t0) // 1000,
         "us": span[TIME] // 1000,
         "own_us": (span[TIME] - span[INNER]) // 1000,
     }
 
 
-def _hook(trip: Trip, span: Span) -> Data:
+def _hook(read: Reading, span: Span) -> Data:
     verdict, detail = span[EXTRA] if isinstance(span[EXTRA], tuple) else ("passed", "")
     stage = KINDS[span[KIND]]
     assert stage is not None
-    return _named(trip, span) | {"stage": STAGES[stage], "verdict": verdict, "detail": detail}
+    return _named(read, span) | {"stage": STAGES[stage], "verdict": verdict, "detail": detail}
 
 
-def _query(trip: Trip, span: Span) -> Data:
-    data = _named(trip, span)
+def _query(read: Reading, span: Span) -> Data:
+    data = _named(read, span)
     data["statement"] = hide_literals(data.pop("name"))
     data["rows"] = span[EXTRA] if isinstance(span[EXTRA], int) else None
     data["where"] = (
@@ -210,13 +202,13 @@ def _query(trip: Trip, span: Span) -> Data:
     return data
 
 
-def _templates(trip: Trip) -> list[Data]:
+def _templates(read: Reading) -> list[Data]:
     """The tree in reading order, with `depth`; equal neighbours are one line with a `count`."""
     lines: list[Data] = []
-    for span in trip.spans:
+    for span in read.spans:
         if KINDS[span[KIND]] != TEMPLATE:
             continue
-        line = _named(trip, span) | {"depth": _depth(span), "count": 1}
+        line = _named(read, span) | {"depth": _depth(span), "count": 1}
         last = lines[-1] if lines else None
         if last and (last["name"], last["depth"]) == (line["name"], line["depth"]):
             last["count"] += 1

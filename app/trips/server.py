@@ -56,7 +56,7 @@ class TimedParser(HTTPRequestParser):
     def received(self, data: bytes) -> int:
         """Take bytes, as Waitress does."""
         self.first_byte = self.first_byte or now()
-        consumed: int = super().received(data)
+        consumed: int = HTTPRequestParser.received(self, data)
         if self.error:  # 100 Continue would ask for the body that is being refused
             self.expect_continue = False
         if self.completed:
@@ -71,7 +71,7 @@ class TimedTask(WSGITask):
 
     def get_environment(self) -> dict[str, Any]:
         """The WSGI environment, with the arrival in it."""
-        environ: dict[str, Any] = super().get_environment()
+        environ: dict[str, Any] = WSGITask.get_environment(self)
         if isinstance(self.request, TimedParser):
             environ["roundtrip.arrival"] = self.arrival = Arrival(self.request, self.channel.ahead)
         return environ
@@ -80,7 +80,7 @@ class TimedTask(WSGITask):
         """Run it. What was not sent at once is watched by the channel."""
         gone = False
         try:
-            super().service()
+            WSGITask.service(self)
         except ClientDisconnected:
             gone = True
             raise
@@ -114,20 +114,20 @@ class TimedChannel(HTTPChannel):
     def received(self, data: bytes) -> bool:
         """Take bytes, and note how many tasks wait at this moment."""
         self.ahead = len(self.server.task_dispatcher.queue)
-        answer: bool = super().received(data)
+        answer: bool = HTTPChannel.received(self, data)
         return answer
 
     def _flush_some(self, do_close: bool = True) -> bool:
-        answer: bool = super()._flush_some(do_close=do_close)
+        answer: bool = HTTPChannel._flush_some(self, do_close)
         if self.sending and not self.total_outbufs_len:
-            self._sent(gone=not self.connected)
+            self._sent(not self.connected)
         return answer
 
     def handle_close(self) -> None:
         """The connection ends; answers not sent to the end have lost their client."""
         super().handle_close()
         if self.sending:
-            self._sent(gone=True)
+            self._sent(True)
 
     @guarded
     def _sent(self, gone: bool) -> None:

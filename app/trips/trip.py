@@ -1,10 +1,8 @@
-"""One recorded request, while it is being recorded. Cheap first: lists, integers, no locks.
+"""One recorded request, while it is being recorded. Cheap first: one list of notes, no sums, no locks.
 
 A trip is parted twice. *Phases* part the request from its first byte to its last: at any moment
 exactly one of the nine stages is the phase. *Spans* are the named things inside (a hook, a query, a
-template), nested. A span's own time is its time less that of the spans directly inside it; what is
-left of a phase when its spans are taken out is the phase's own. So the nine own times add up to the
-whole, without a remainder that nobody names.
+template), nested. Here both are only noted on a tape, as they happen; a `Reading` tells what the tape says.
 
 Times are nanoseconds of `time.perf_counter_ns`, except `began_at` (Unix time, seconds).
 """
@@ -13,238 +11,168 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
 from typing import Any
 
-STAGES = (
-    "client",
-    "wsgi",
-    "request_middleware",
-    "url",
-    "view",
-    "database",
-    "template",
-    "response_middleware",
-    "response",
+from app.trips.reading import (
+    CLIENT_SENT,
+    CLOSE,
+    ENTER,
+    MAX_SPANS,
+    NAME,
+    TELL,
+    Reading,
 )
-TITLES = (
-    "Client request",
-    "WSGI",
-    "Request middleware",
-    "URL resolution",
-    "View",
-    "Model and database",
-    "Template",
-    "Response middleware",
-    "Response",
-)
-CLIENT, WSGI, BEFORE, URL, VIEW, DATABASE, TEMPLATE, AFTER, RESPONSE = range(9)
+from app.trips.stages import WSGI
 
-# Kinds of spans, and the stage each belongs to; None: the stage it runs in.
-KINDS: dict[str, int | None] = {
-    "layer": WSGI,
-    "session open": BEFORE,
-    "before": BEFORE,
-    "match": URL,
-    "view": VIEW,
-    "step": None,
-    "query": DATABASE,
-    "transaction": DATABASE,
-    "template": TEMPLATE,
-    "context": TEMPLATE,
-    "after": AFTER,
-    "error handler": AFTER,
-    "session save": AFTER,
-    "teardown": AFTER,
-    "send": RESPONSE,
-}
-
-SHOWN_BY_SPANS = (URL, DATABASE, TEMPLATE)
-"""Stages without a phase of their own: they lie inside others."""
-
-ALWAYS = {
-    "layer", "session open", "before", "match", "view", "after", "error handler", "session save", "teardown",
-}  # fmt: skip
-"""Kinds of which a request has as many as the app has functions: recorded also over the limit."""
-
-MAX_SPANS = 500
 MAX_LOGS = 200
 MAX_TEXT = 500
 MAX_STATEMENT = 4000
 
-# A span is a list, since making one is four times as fast as making an object.
-KIND, NAME, START, TIME, PARENT, INNER, EXTRA = range(7)
-Span = list[Any]
+MAX_TAPE = 6 * MAX_SPANS
 
 now = time.perf_counter_ns
 
+Seen = tuple[int, Any, list[tuple[str, str]]]
+"""A response to compare with: its status, its body and its headers."""
 
+
+def _new_id() -> str:
+    return random.getrandbits(64).to_bytes(8).hex()  # a name, no secret: rights decide who may look
+
+
+@dataclass(slots=True, eq=False)
 class Trip:
     """What is known of one request. Attributes are public to the modules of this package."""
 
-    STEP = "step"
-
-    t_end = 0
-    phase = WSGI
-    phase_inner = 0
-    top: Span | None = None
-    more: dict[str, int] | None = None  # what was counted over the limits, by kind
+    method: str
+    path: str
+    t0: int
+    id: str = field(default_factory=_new_id)
+    began_at: float = field(default_factory=time.time)
+    tape: list[Any] = field(default_factory=list)
+    done: Reading | None = None  # of a tape that grew too long: what it said so far
+    t_end: int = 0
+    phase: int = WSGI
+    logs: list[tuple[int, str, str]] | None = None
+    lost_logs: int = 0
     lazy: dict[tuple[str, str], int] | None = None  # (relation, where) → how often it was loaded
-    n_queries = 0
-    query = ""
+    n_queries: int = 0
+    query: str = ""
     route: str | None = None
     endpoint: str | None = None
     args: dict[str, Any] | None = None
-    tried = ""  # what a 404 or 405 tried
-    status = 0
+    tried: str = ""  # what a 404 or 405 tried
+    status: int = 0
     person_id: int | None = None
-    person = ""
+    person: str = ""
     bytes_in: int | None = None  # None: the server cannot tell
-    bytes_out = 0
+    bytes_out: int = 0
     arrival: Any = None
     ahead: int | None = None  # requests that waited before this one
-    queue_ns = 0
-    first_byte = 0
-    last_byte = 0
-    outcome = "ok"
-    error = ""
-    cpu_start = 0
-    cpu_ns = 0
-    g: dict[str, Any] = {}  # never written to; the request's own takes its place
-    session: Any = None
-    seen: tuple[dict[str, Any], bool] | None = None  # `g` and session, as the last hook left them
-    headers: tuple[Any, ...] | None = None  # the response, likewise
-    emitted: tuple[Span, list[tuple[str, str]]] | None = None  # the same for WSGI middleware
-    back = 0
-    quiet = False
-    keep = ""
+    queue_ns: int = 0
+    first_byte: int = 0
+    last_byte: int = 0
+    outcome: str = "ok"
+    error: str = ""
+    cpu_start: int = 0
+    cpu_ns: int = 0
+    seen: Seen | None = None  # the response, as the last hook left it
+    layer: tuple[int, dict[str, Any]] | None = None  # the WSGI middleware that has the request
+    emitted: tuple[int, bool, list[tuple[str, str]]] | None = None  # and what it has to pass on
+    back: int = 0
+    quiet: bool = False
+    keep: str = ""
+    request_headers: tuple[str | None, ...] = ()  # in the order of `redact.HEADERS`
+    response_headers: Sequence[tuple[str, str]] = ()
 
-    def __init__(self, method: str, path: str, t0: int) -> None:
-        self.id = f"{random.getrandbits(64):016x}"  # a name, no secret: rights decide who may look
-        self.began_at = time.time()
-        self.method = method
-        self.path = path
-        self.t0 = self.t_phase = t0
-        self.phases: list[tuple[int, int, int]] = []
-        self.spans: list[Span] = []
-        self.own = [0] * 9
-        self.total = [0] * 9
-        self.logs: list[tuple[int, str, str]] = []
-        self.request_headers: dict[str, str] = {}
-        self.response_headers: list[tuple[str, str]] = []
+    def enter(self, phase: int) -> None:
+        """Let `phase` begin and the one before it end."""
+        if phase != self.phase:
+            self.phase = phase
+            self.tape += (ENTER, phase, now())
 
-    def enter(self, phase: int, at: int | None = None) -> None:
-        """Let `phase` begin (now, or at a moment measured elsewhere) and the one before it end."""
-        if phase == self.phase:
-            return
-        at = at or now()
-        self._end_phase(at)
-        self.phase, self.t_phase, self.phase_inner = phase, at, 0
+    def open(self, kind: str, name: str) -> int:
+        """Begin a span inside the one that is open; `close` wants the time returned, at which it began."""
+        if len(self.tape) > MAX_TAPE:
+            self._work_off()
+        start = now()
+        self.tape += (kind, name, start)
+        return start
 
-    def _end_phase(self, at: int) -> None:
-        length = at - self.t_phase
-        self.own[self.phase] += length - self.phase_inner
-        self.total[self.phase] += length
-        self.phases.append((self.phase, self.t_phase, length))
-        self.t_phase = at
-
-    def open(self, kind: str, name: str) -> Span:
-        """Begin a span inside the one that is open; give it to `close`."""
-        span: Span = [kind, name, now(), 0, self.top, 0, None]
-        if len(self.spans) < MAX_SPANS or kind in ALWAYS:
-            self.spans.append(span)
-        else:
-            self._count_only(kind)
-        self.top = span
-        return span
-
-    def _count_only(self, kind: str) -> None:
-        """Over the limit a span still counts, and its time still belongs to its stage."""
-        if self.more is None:
-            self.more = {}
-        self.more[kind] = self.more.get(kind, 0) + 1
-
-    def close(self, span: Span) -> None:
+    def close(self, start: int) -> None:
         """End a span; its time is taken out of what surrounds it."""
-        length = now() - span[START]
-        top = self.top = span[PARENT]
-        stage = KINDS[span[KIND]]
-        if stage is None or stage in SHOWN_BY_SPANS:
-            self.extend(span, length, length - span[INNER])
-            return
-        span[TIME] += length  # as `extend` does, for most spans without the call
-        self.own[stage] += length - span[INNER]
-        if top is None:
-            self.phase_inner += length
-        else:
-            top[INNER] += length
+        self.tape += (CLOSE, start, now())
 
-    def extend(self, span: Span, length: int, own: int) -> None:
-        """Add time to a span, `own` of it spent in the span itself.
+    def tell(self, start: int, extra: Any) -> None:
+        """Note what came of a span: the verdict on a hook, the number of rows a statement changed."""
+        self.tape += (TELL, start, extra)
 
-        Also after it was closed: the rows of a query are fetched after it ran.
-        """
-        top = self.top
-        if top is None:
-            self.phase_inner += length
-        else:
-            top[INNER] += length
-        span[TIME] += length
-        stage = KINDS[span[KIND]]
-        if stage is None:
-            stage = self._stage_around(span)
-        elif stage in SHOWN_BY_SPANS and (stage != TEMPLATE or not self._in_template()):
-            self.total[stage] += length
-        self.own[stage] += own
+    def note(self, what: int, which: Any, when: int) -> None:
+        """A note of another kind: MORE time of a span that was closed, the ROWS it fetched, what was SET
+        in `g`, or a WAIT for the client until now."""
+        if len(self.tape) > MAX_TAPE:
+            self._work_off()
+        self.tape += (what, which, when)
 
-    def _stage_around(self, span: Span) -> int:
-        while (span := span[PARENT]) is not None:
-            stage = KINDS[span[KIND]]
-            if stage is not None:
-                return stage
-        return self.phase
+    def _work_off(self) -> None:
+        """Read a tape that has become long, so that it takes no more memory than its spans may."""
+        self.done = self.done or Reading(self.t0)
+        notes = self.tape.copy()
+        self.tape.clear()  # it stays the same list: a hook that runs notes its end there
+        self.done.take(notes)
 
-    def _in_template(self) -> bool:
-        span = self.top
-        while span is not None:
-            if KINDS[span[KIND]] == TEMPLATE:
-                return True
-            span = span[PARENT]
-        return False
+    @property
+    def inside(self) -> str:
+        """The name of the span that is open, empty where none is."""
+        closed = 0
+        for at in range(len(self.tape) - 3, -1, -3):
+            if self.tape[at] == CLOSE:
+                closed += 1
+            elif isinstance(self.tape[at], str):
+                if not closed:
+                    return str(self.tape[at + 1])
+                closed -= 1
+        return self.done.top[NAME] if self.done and self.done.top else ""
 
-    def waited(self, length: int) -> None:
-        """Time in which the client was waited for while a span was open: stage 9, not that span's."""
-        span: Span = ["send", "waiting for the client", now() - length, 0, self.top, 0, None]
-        if len(self.spans) < MAX_SPANS:
-            self.spans.append(span)
-        self.extend(span, length, length)
+    def read(self) -> Reading:
+        """What the tape says so far."""
+        if self.done and self.t_end:
+            return self.done
+        reading = deepcopy(self.done) if self.done else Reading(self.t0)
+        reading.take(list(self.tape))
+        if self.t_end:
+            reading.end(self.t_end)
+        return reading
 
     def log(self, kind: str, text: str) -> None:
         """Note a line at its time; over the limit only the count goes on."""
+        self.logs = self.logs or []
         if len(self.logs) < MAX_LOGS:
             self.logs.append((now() - self.t0, kind, text[:MAX_TEXT]))
         else:
-            self._count_only("log")
+            self.lost_logs += 1
 
     def arrived(self, first_byte: int, complete: int) -> None:
         """Take in what the server measured before the app was called: stage 1, and the queue."""
-        self.queue_ns = self.t_phase - complete
-        self.t0, self.t_phase = first_byte, complete
-        self.own[CLIENT] = self.total[CLIENT] = complete - first_byte
-        self.phases.append((CLIENT, first_byte, complete - first_byte))
+        self.queue_ns = self.t0 - complete
+        self.t0 = first_byte
+        self.tape += (CLIENT_SENT, None, complete)
 
     def end(self) -> None:
-        """Close what is open. After this nothing changes any more."""
-        while self.top is not None:
-            self.close(self.top)
+        """After this nothing changes any more."""
         self.t_end = now()
-        self._end_phase(self.t_end)
-        self.g = Trip.g
-        self.arrival = self.session = self.seen = self.headers = self.emitted = None
+        if self.done:
+            self._work_off()
+            self.done.end(self.t_end)
+        self.arrival = self.seen = self.layer = self.emitted = None
 
     @property
     def elapsed_ns(self) -> int:
-        """From the first byte to the last; of a running trip to the last change of phase."""
-        return (self.t_end or self.t_phase) - self.t0
+        """From the first byte to the last; 0 while it runs."""
+        return self.t_end and self.t_end - self.t0
 
     @property
     def label(self) -> str:

@@ -1,18 +1,20 @@
-"""What a piece of middleware did, told by comparing before and after: passed, changed or blocked."""
+"""What a piece of middleware did: passed, changed or blocked. Mostly told by comparing before and after."""
 
 from __future__ import annotations
 
-from operator import is_
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
+from werkzeug.datastructures import Headers as ResponseHeaders
 from werkzeug.exceptions import HTTPException
 
 from app.trips.guard import guarded
 from app.trips.redact import hide_secrets
-from app.trips.trip import EXTRA, MAX_TEXT, Span, Trip
+from app.trips.trip import MAX_TEXT, Seen, Trip
 
-Verdict = tuple[str, str]
-PASSED: Verdict = ("passed", "")
+Headers = Sequence[tuple[str, str]]
 
 
 def describe(error: BaseException) -> str:
@@ -30,41 +32,10 @@ def describe(error: BaseException) -> str:
     return hide_secrets(text.partition("\n")[0][:MAX_TEXT])
 
 
-def see_context(trip: Trip) -> tuple[dict[str, Any], bool]:
-    """What a before-request function may change: `g`, and whether the session is marked as changed.
-
-    The look after one function serves before the next.
-    """
-    trip.seen = trip.g.copy(), getattr(trip.session, "modified", False)
-    return trip.seen
-
-
-def is_changed(trip: Trip, seen: tuple[dict[str, Any], bool]) -> bool:
-    """Whether `g` or the session is not as it was seen; compares by identity, so it cannot fail."""
-    earlier, was_modified = seen
-    g = trip.g
-    if len(g) != len(earlier) or not all(map(is_, g.values(), earlier.values())):
-        return True
-    return getattr(trip.session, "modified", False) is not was_modified
-
-
 @guarded
-def judge_before(trip: Trip, span: Span, seen: tuple[dict[str, Any], bool], answer: Any) -> None:
-    """Passed, changed (which names), or blocked, when it answered in the view's place."""
-    if answer is not None:
-        span[EXTRA] = ("blocked", f"answered {_status_of(answer)} itself")
-        return
-    earlier, was_modified = seen
-    g = trip.g
-    if len(g) > len(earlier) and all(map(is_, g.values(), earlier.values())):
-        names = list(g)[len(earlier) :]  # the usual case: some were added
-    else:
-        names = [k for k in {**earlier, **g} if g.get(k, g) is not earlier.get(k, g)]
-    told = ["set " + ", ".join("g." + name for name in names)] if names else []
-    if getattr(trip.session, "modified", False) and not was_modified:
-        told.append("changed the session")
-    span[EXTRA] = ("changed", "; ".join(told)) if told else PASSED
-    see_context(trip)
+def judge_before(trip: Trip, span: int, answer: Any) -> None:
+    """Blocked: it answered in the view's place. (What it changes tells itself: see `Reading`.)"""
+    trip.tell(span, ("blocked", f"answered {_status_of(answer)} itself"))
 
 
 def _status_of(answer: Any) -> str:
@@ -73,25 +44,48 @@ def _status_of(answer: Any) -> str:
     return str(getattr(answer, "status_code", 200))
 
 
-def see_response(trip: Trip, response: Any) -> tuple[Any, ...]:
-    """Status, headers and body of a response; the look after one hook serves before the next."""
-    trip.headers = (response.status_code, list(response.headers), id(response.response))
-    return trip.headers
+# What a response is like: its status, its body and its headers. One step, as it is asked after every
+# hook; a list inside Werkzeug's headers that had another name one day would be copied instead.
+look: Callable[[Any], Seen] = (
+    attrgetter("status_code", "response", "headers._list")
+    if hasattr(ResponseHeaders(), "_list")
+    else lambda response: (response.status_code, response.response, list(response.headers))
+)
+
+
+def remember(trip: Trip, seen: Seen) -> Seen:
+    """Keep what was looked at after one hook, as it is what there was before the next."""
+    status, body, headers = seen
+    trip.seen = kept = status, body, headers.copy()
+    return kept
 
 
 @guarded
-def judge_after(trip: Trip, span: Span, earlier: tuple[Any, ...]) -> None:
-    """What a hook changed on the response, which looked like `earlier` before it."""
-    later = trip.headers or earlier
-    changes = header_changes(earlier[1], later[1])
-    if later[0] != earlier[0]:
-        changes.append(f"status {earlier[0]} → {later[0]}")
-    if later[2] != earlier[2]:
+def judge_after(trip: Trip, span: int, earlier: Seen, later: Seen) -> None:
+    """What a hook changed on the response."""
+    old_status, old_body, old_headers = earlier
+    status, body, headers = later
+    trip.seen = status, body, headers.copy()
+    count = len(old_headers)
+    if status == old_status and body is old_body and headers[:count] == old_headers:
+        names, _ = zip(*headers[count:], strict=True)
+        trip.tell(span, _added(*names))  # the usual case: it only added headers
+        return
+    changes = header_changes(old_headers, headers)
+    if status != old_status:
+        changes.append(f"status {old_status} → {status}")
+    if body is not old_body:
         changes.append("replaced the body")
-    span[EXTRA] = ("changed", "; ".join(changes))
+    trip.tell(span, ("changed", "; ".join(changes)))
 
 
-def header_changes(earlier: list[tuple[str, str]], later: list[tuple[str, str]]) -> list[str]:
+@lru_cache(1000)
+def _added(*names: str) -> tuple[str, str]:
+    """Most hooks add the same headers to every response: this is then made once, and kept once."""
+    return "changed", f"added {', '.join(names)}"
+
+
+def header_changes(earlier: Headers, later: Headers) -> list[str]:
     """`added A, B`, `changed C`, `removed D`: names only, values may be secret."""
     if later[: len(earlier)] == earlier:  # the usual case: some were added
         added = ", ".join([name for name, _ in later[len(earlier) :]])

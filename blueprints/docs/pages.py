@@ -31,6 +31,16 @@ PAGES = (
         "How the server calls the app, what a thread is for, and what would need another design.",
     ),
     Page(
+        "Use", "spreadsheets", "From a spreadsheet to a tool",
+        "What an import reads, how it finds types, what it refuses, and how an export comes back in.",
+    ),
+    Page(
+        "Use", "tables", "Tables and records",
+        "Lists and their addresses, forms, history, undo, two people at once, and who may do what.",
+    ),
+    Page("Use", "fields", "Field types", "What each type takes, how it is stored, and how it can be filtered."),
+    Page("Use", "formulas", "Formulas", "Fields worked out of others: what can be written, and what comes out."),
+    Page(
         "Build", "blueprint", "Write a tool",
         "The equipment tool file by file, as a pattern for your own.",
     ),

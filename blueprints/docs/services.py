@@ -14,9 +14,13 @@ from flask import current_app
 
 from app import database, errors, headers, hooks, sessions, throttle, trips
 from app.config import CHECKOUT, PREFIX, SETTINGS
+from app.fields import TYPES, FieldType
 from app.permissions import WORKSPACE_RIGHTS, Actor, may, right_of
+from app.sheets.merging import MODES
+from app.tables.table import ACCESS
 from app.trips import guard, keeper, redact, report, store, trip
 from app.trips.recording import name_of
+from app.trips.stages import STAGES, TITLES
 
 Named = list[tuple[str, str]]
 """Names, each with a sentence."""
@@ -49,6 +53,27 @@ class Right(NamedTuple):
 
 
 # Settings and commands -------------------------------------------------------------------------
+
+
+def field_types() -> list[FieldType]:
+    """Every type of field, the plainest first."""
+    return list(reversed(TYPES.values()))
+
+
+def address_words() -> Named:
+    """Every lookup, with the words that pages use for it."""
+    found = {name: one.words for kind in field_types() for name, one in kind.lookups.items()}
+    return list(found.items())
+
+
+def merge_modes() -> Named:
+    """The modes of `flask sheet import`."""
+    return list(MODES.items())
+
+
+def accesses() -> Named:
+    """Who may use a table."""
+    return list(ACCESS.items())
 
 
 def settings() -> list[SettingLine]:
@@ -97,7 +122,7 @@ def _described(command: click.Command, name: str) -> Command:
 
 def stages() -> Named:
     """The nine stages: the name that programs see, and the title that people see."""
-    return list(zip(trip.STAGES, trip.TITLES, strict=True))
+    return list(zip(STAGES, TITLES, strict=True))
 
 
 def before() -> Named:
@@ -116,7 +141,10 @@ def _named(functions: Iterable[Callable[..., Any]]) -> Named:
 
 def error_classes() -> list[tuple[str, int, str]]:
     """The errors that services raise: class, status, meaning."""
-    classes = [one for one in errors.AppError.__subclasses__() if one.__module__ == errors.__name__]
+    named = [one for one in vars(errors).values() if isinstance(one, type)]
+    classes = [
+        one for one in named if issubclass(one, errors.AppError) and one is not errors.AppError
+    ]
     rows = [(one.__name__, one.status, inspect.getdoc(one) or "") for one in classes]
     return sorted(rows, key=lambda row: row[1])
 

@@ -1,27 +1,26 @@
 """Made-up equipment to try the tool with: the same every time, its dates counted from today.
 
-A row of the example carries `is_example`. An item that somebody has changed is theirs and carries it
-no more; one that somebody has lent stays, with that loan, when the example is removed.
+A row of the example carries `is_example`. An item that somebody has changed is theirs; it stays when
+the example is removed, and so does one that somebody has lent, with that loan.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from random import Random
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
 from app import trips
 from app.clock import local
 from app.database import writing
-from app.errors import Conflict
-from app.extensions import utcnow
-from app.permissions import Actor, require
+from app.extensions import db, utcnow
+from app.permissions import Actor
+from app.tables import history
 from blueprints.equipment.models import Item, Loan
-from blueprints.equipment.services import TOOL
+from blueprints.equipment.services import table
 
 KINDS = (
     ("CAM", "Camera", "Photo", "Brightwell", "B20"), ("LEN", "Zoom lens", "Photo", "Brightwell", "Z70"),
@@ -80,38 +79,44 @@ def _due(now: datetime, lent_at: datetime, still_out: int) -> date:
     return local(now).date() + timedelta(days=(still_out - 3) * 3)
 
 
+def nothing_yet() -> bool:
+    """Whether the tool is still empty, so that an example would help."""
+    return db.session.scalar(sa.select(sa.exists(sa.select(Item.id)))) is False
+
+
 def load(actor: Actor) -> tuple[int, int]:
     """Add what of the example is not here yet; returns how many items and loans that were.
 
     An item whose code is taken is left out with its loans, so loading twice changes nothing.
     """
-    require(actor, "import", TOOL)
-    try:
-        with trips.step("load the example"), writing() as session:
-            taken = set(session.scalars(sa.select(Item.code)))
-            new = {i: Item(**row) for i, row in enumerate(items()) if row["code"] not in taken}
-            session.add_all(new.values())
-            session.flush()  # gives the items their ids
-            lent = [row for row in loans(utcnow()) if row["item"] in new]
-            session.add_all([Loan(item_id=new[row.pop("item")].id, **row) for row in lent])
-    except IntegrityError:
-        raise Conflict("Somebody is loading the example at this moment.") from None
+    table(actor, "item", "create"), table(actor, "loan", "create")
+    with trips.step("load the example"), writing() as session, history.acting(actor):
+        taken = set(session.scalars(sa.select(Item.code)))
+        new = {i: Item(**row) for i, row in enumerate(items()) if row["code"] not in taken}
+        session.add_all(new.values())
+        session.flush()  # gives the items their ids
+        lent = [row for row in loans(utcnow()) if row["item"] in new]
+        session.add_all([Loan(item_id=new[row.pop("item")].id, **row) for row in lent])
     return len(new), len(lent)
 
 
 def remove(actor: Actor) -> tuple[int, int]:
     """Remove the rows of the example; returns how many items and loans that were.
 
-    Rows that people have added stay. An item that they have lent stays too, and is theirs from now on.
+    Items that people have added, changed or lent stay.
     """
-    require(actor, "import", TOOL)
-    with trips.step("remove the example"), writing() as session:
-        gone_loans = _count(session.execute(sa.delete(Loan).where(Loan.is_example)))
+    table(actor, "item", "delete"), table(actor, "loan", "delete")
+    with trips.step("remove the example"), writing() as session, history.acting(actor):
+        loans = session.scalars(sa.select(Loan).where(Loan.is_example)).all()
+        _delete(loans)
         lent = sa.exists().where(Loan.item_id == Item.id)
-        gone_items = _count(session.execute(sa.delete(Item).where(Item.is_example, ~lent)))
-        session.execute(sa.update(Item).where(Item.is_example).values(is_example=False))
-    return gone_items, gone_loans
+        untouched = sa.select(Item).where(Item.is_example, Item.version == 1, ~lent)
+        items = session.scalars(untouched).all()
+        _delete(items)
+    return len(items), len(loans)
 
 
-def _count(result: Any) -> int:
-    return int(result.rowcount)
+def _delete(rows: Sequence[Item | Loan]) -> None:
+    for row in rows:
+        db.session.delete(row)
+    db.session.flush()  # SQLAlchemy knows no order between the two tables

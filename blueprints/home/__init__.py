@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, current_app, g, render_template
+from flask import Blueprint, current_app, g, render_template, url_for
 
-from app import permissions
+from app import pages, permissions
 from app.pages import Nav, Offer
 from app.permissions import signed_in
 from app.trips import report
@@ -19,15 +19,30 @@ bp = Blueprint("home", __name__)
 def index() -> Any:
     """Where one begins."""
     found = current_app.extensions
-    tools = [nav for nav in found["nav"] if nav.group == "Tools" and _may(nav)]
     return render_template(
         "home/index.html",
-        tools=tools,
+        tools=_tools(),
+        importing=_there("studio.import_file"),
+        drawing=_there("studio.new"),
         offers=[offer for offer in found["offers"] if _may(offer) and offer.wanted()],
         broken=found["broken"] if permissions.may(g.actor, "design") else {},
         last=_last_trip(),
         trips_shown="trips" in current_app.blueprints,
     )
+
+
+def _tools() -> list[tuple[str, str]]:
+    """Label and address of the tools one may open: the written ones, then those made in the browser."""
+    written = [one for one in current_app.extensions["nav"] if one.group == "Tools" and _may(one)]
+    made = pages.tools_open_to(g.actor)
+    return [(one.label, url_for(one.endpoint)) for one in written] + [
+        (one["label"], one["url"]) for one in made
+    ]
+
+
+def _there(endpoint: str) -> str:
+    """The address of a page; empty where that part has been taken out."""
+    return url_for(endpoint) if endpoint in current_app.view_functions else ""
 
 
 def _may(thing: Nav | Offer) -> bool:

@@ -15,8 +15,9 @@ from typing import Any
 
 from flask import current_app
 
+from app.trips.reading import EXTRA, KIND, NAME, TIME
 from app.trips.recording import RecordingFlask, name_of
-from app.trips.trip import BEFORE, EXTRA, KIND, KINDS, NAME, TIME, URL, VIEW, WSGI
+from app.trips.stages import BEFORE, KINDS, URL, VIEW, WSGI
 from blueprints.trips import services
 
 Function = Callable[..., Any]
@@ -131,7 +132,7 @@ def _uses() -> dict[tuple[str, str], Use]:
     """What each function did, by kind and name."""
     uses: dict[tuple[str, str], Use] = {}
     for trip in services.keeper().in_memory():
-        for span in trip.spans:
+        for span in trip.read().spans:
             name = ANY_VIEW if span[KIND] == "view" else span[NAME]
             use = uses.setdefault((span[KIND], name), Use())
             use.times_us.append(span[TIME] // 1000)

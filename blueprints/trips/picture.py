@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.trips.report import slowest
 from blueprints.trips import words
@@ -23,8 +23,7 @@ Bars = list[list[int]]
 Segment = tuple[float, float, str, str]
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One thing inside a stage. Times are microseconds."""
 
     name: str
@@ -55,8 +54,7 @@ class Stage:
     folded: list[Line] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Axis:
+class Axis(NamedTuple):
     """From 0 to the end of the trip; `x` and `width` of a bar are percent."""
 
     total_us: int

@@ -7,21 +7,22 @@ A person sees the trips of their own requests, without statements, rules and log
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from statistics import median
 from time import thread_time_ns
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import current_app
 
 from app.errors import NotFound
 from app.permissions import Actor, may, require
 from app.trips.keeper import SLOW_NS, Keeper
+from app.trips.reading import EXTRA, KIND, NAME, Reading
 from app.trips.redact import safe_path
 from app.trips.report import has_n_plus_one, limited
-from app.trips.trip import EXTRA, KIND, NAME, Trip, now
+from app.trips.trip import Trip, now
 from blueprints.trips.filters import Filters
 
 Data = dict[str, Any]
@@ -30,8 +31,7 @@ PER_PAGE = 50
 MISSING = "There is no trip with this number, or it is no longer kept."
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A trip as a line of a list, from memory or from disk. Times are microseconds."""
 
     id: str
@@ -205,6 +205,7 @@ def fits(row: Row, filters: Filters) -> bool:
 
 
 def _of_memory(trip: Trip) -> Row:
+    read = trip.read()
     began = datetime.fromtimestamp(trip.began_at, UTC).isoformat(timespec="milliseconds")
     return Row(
         id=trip.id,
@@ -213,21 +214,21 @@ def _of_memory(trip: Trip) -> Row:
         path=safe_path(trip.path, trip.args),
         route=trip.route,
         status=trip.status,
-        total_us=trip.elapsed_ns // 1000,
+        total_us=read.elapsed_ns // 1000,
         n_queries=trip.n_queries,
         person_id=trip.person_id,
         person=trip.person,
         outcome=trip.outcome if trip.t_end or trip.outcome != "ok" else "running",
         keep=trip.keep,
-        own_us=[own // 1000 for own in trip.own],
+        own_us=[own // 1000 for own in read.own],
         n_plus_one=has_n_plus_one(trip),
-        blocked_by=next(_blocking(trip), ""),
+        blocked_by=next(_blocking(read), ""),
         quiet=trip.quiet and trip.status < 500,
     )
 
 
-def _blocking(trip: Trip) -> Iterator[str]:
-    for span in list(trip.spans):
+def _blocking(read: Reading) -> Iterator[str]:
+    for span in read.spans:
         verdict = span[EXTRA]
         if (
             span[KIND] in ("before", "layer")
@@ -249,7 +250,7 @@ def _detailed(row: Row) -> Row:
     stopped = data["stopped_by"] or {"name": ""}
     lazy = max((fact["count"] for fact in data["lazy"]), default=0)
     name = "" if stopped["name"] == "URL match" else stopped["name"]
-    return replace(row, blocked_by=name, n_plus_one=row.n_plus_one or lazy >= 3)
+    return row._replace(blocked_by=name, n_plus_one=row.n_plus_one or lazy >= 3)
 
 
 # The routes ------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 from app.clock import day, local, today
 from app.trips.keeper import Keeper
 from app.trips.report import slowest
-from app.trips.trip import STAGES, TITLES
+from app.trips.stages import STAGES, TITLES
 
 Data = dict[str, Any]
 

@@ -13,12 +13,19 @@ from tests.conftest import PASSWORD
 from tests.serving import serving, skip_unless
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 SIZES = {"wide": (1280, 800), "phone": (390, 844)}
+
+
+_launched: list[Any] = []
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
-    """One Chromium for the whole run."""
+    """One Chromium for the whole run, also where another folder has imported this fixture."""
+    if _launched:
+        yield _launched[0]
+        return
     skip_unless(CHROMIUM, "Chromium is not installed")
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     with playwright.sync_playwright() as driver:
@@ -26,7 +33,9 @@ def chromium() -> Iterator[Any]:
             executable_path=CHROMIUM,
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
+        _launched.append(browser)
         yield browser
+        _launched.clear()
         browser.close()
 
 
@@ -73,3 +82,32 @@ def sign_in(page: Any, who: str) -> None:
     page.fill("#password", PASSWORD)
     page.click("text=Sign in >> nth=-1")
     page.wait_for_url("**/")
+
+
+def axe(page: Any, only: list[str] = TAGS) -> list[str]:
+    """The violations, each with the places it is at; `only` names tags, or rules."""
+    import axe_playwright_python
+
+    if not page.evaluate("'axe' in window"):
+        source = next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js"))
+        page.evaluate(source.read_text(encoding="utf-8"))
+    found = page.evaluate(
+        "only => axe.run(document, {runOnly: only, resultTypes: ['violations']})", only
+    )
+    return [
+        f"{v['id']}: {[node['target'] for node in v['nodes']][:3]}" for v in found["violations"]
+    ]
+
+
+def both_schemes(page: Any, name: str) -> dict[str, list[str]]:
+    """The violations of a screen, and those of its colours in the dark, which are all that differs there."""
+    found = {name: axe(page)}
+    page.emulate_media(color_scheme="dark")
+    found[f"{name}, dark"] = axe(page, ["color-contrast"])
+    page.emulate_media(color_scheme="light")
+    return found
+
+
+def fits(page: Any) -> bool:
+    """Whether nothing has to be scrolled to sideways."""
+    return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

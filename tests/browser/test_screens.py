@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+
+from tests.browser.conftest import axe, both_schemes, fits, sign_in
 
 pytest.importorskip("blueprints.equipment", reason="the example these tests use has been deleted")
 pytest.importorskip("blueprints.trips", reason="the pages of trips have been deleted")
 pytestmark = pytest.mark.browser
-
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 SCREENS = {
     "home": "/",
@@ -19,6 +17,8 @@ SCREENS = {
     "items": "/tools/equipment/item/",
     "nothing found": "/tools/equipment/item/?q=zzzzzz",
     "new item": "/tools/equipment/item/new",
+    "loans": "/tools/equipment/loan/",
+    "check out": "/tools/equipment/item/1/check-out",
     "overdue": "/tools/equipment/loan/overdue",
     "months": "/tools/equipment/loan/months",
     "trips": "/trips/",
@@ -29,23 +29,8 @@ SCREENS = {
     "components": "/docs/components",
     "missing": "/nothing/here",
 }
+WIDTHS = [320, 390, 768, 1280, 1920]
 STRANGERS = {"sign in": "/auth/login", "used link": "/auth/setup?token=used"}
-
-
-def axe(page) -> list[str]:
-    """The violations, each with the places it is at."""
-    import axe_playwright_python
-
-    source = next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js"))
-    page.evaluate(source.read_text(encoding="utf-8"))
-    found = page.evaluate("tags => axe.run(document, {runOnly: tags})", TAGS)
-    return [
-        f"{v['id']}: {[node['target'] for node in v['nodes']][:3]}" for v in found["violations"]
-    ]
-
-
-def fits(page) -> bool:
-    return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 @pytest.fixture
@@ -63,27 +48,30 @@ def filled(new_page):
     return open_page
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("size", ["wide", "phone"])
-def test_no_screen_has_an_accessibility_fault(filled, size, dark):
-    page = filled(size=size, dark=dark)
-    faults = {}
+def screens(page):
+    """Goes to each screen of the example, of trips and of the manual; its name, when it is there."""
     for name, path in SCREENS.items():
         page.goto(path)
-        faults[name] = axe(page)
-        assert page.locator("h1").count() == 1, name
-        assert fits(page), name
+        yield name
     page.goto("/tools/equipment/item/")
-    page.click("table a >> nth=0")
+    page.click("tbody a >> nth=0")
     trip = page.locator("footer a").get_attribute("href")
-    faults["record"] = axe(page)
+    yield "record"
     page.goto(trip)
-    faults["trip"] = axe(page)
-    assert fits(page)
+    yield "trip"
     page.goto("/tools/equipment/item/new")
     page.click("text=Save item")
     page.wait_for_selector(".errors")
-    faults["form with errors"] = axe(page)
+    yield "form with errors"
+
+
+@pytest.mark.parametrize("size", ["wide", "phone"])
+def test_no_screen_has_an_accessibility_fault(filled, size):
+    page = filled(size=size)
+    faults = {}
+    for name in screens(page):
+        assert page.locator("h1").count() == 1, name
+        faults |= both_schemes(page, name)
     assert not {name: found for name, found in faults.items() if found}
 
 
@@ -97,13 +85,13 @@ def test_what_strangers_see_has_no_accessibility_fault(new_page, size, dark):
         assert fits(page), name
 
 
-@pytest.mark.parametrize("width", [320, 390, 768, 1280, 1920])
-def test_no_page_scrolls_sideways(filled, width):
+def test_no_page_scrolls_sideways(filled):
     page = filled()
-    page.set_viewport_size({"width": width, "height": 800})
-    for name, path in SCREENS.items():
-        page.goto(path)
-        assert fits(page), f"{name} at {width}"
+    for name in screens(page):
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 800})
+            assert fits(page), f"{name} at {width}"
+        page.set_viewport_size({"width": 1280, "height": 800})
 
 
 def test_the_first_visit_is_light_and_asks_nobody_else(new_page, site):
@@ -153,3 +141,137 @@ def test_no_page_breaks_its_own_content_security_policy(filled):
         if name != "missing":
             page.goto(path)
     assert said == []
+
+
+# Tables that were imported ---------------------------------------------------------------------
+
+ORDERS = "Order,Customer,Email,City,Product,Qty,Total,Status,Ordered,Paid,Remark\n" + "".join(
+    f"SO-{20_001 + i},{['Kira Eriksen', 'Bruno Rossi', 'Nils Berger'][i % 3]},"
+    f"person.{i}@example.com,{['Cork', 'Berlin', 'Lyon', 'Gdansk'][i % 4]},"
+    f"{['Oak desk 160', 'Stool'][i % 2]},{i % 11 + 1},{i * 7919 % 6000 + i / 100:.2f},"
+    f"{['Paid', 'Packed', 'Shipped', 'Returned'][i % 4]},2026-{i % 12 + 1:02}-{i % 28 + 1:02},"
+    f"{['yes', 'no'][i % 2]},{'At the back door. ' * (i % 9)}\n"
+    for i in range(60)
+)
+BROKEN = ORDERS.replace("SO-20011,", "SO-20011,moved,").replace("2026-08-08", "2026-02-31")
+
+
+@pytest.fixture(scope="module")
+def orders(chromium, site, tmp_path_factory):
+    """The screens of a table of sixty orders and of its import, by name, as paths."""
+    context = chromium.new_context(base_url=site.url)
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    sign_in(page, "alice")
+    seen = {}
+    for name, content in (("orders", ORDERS), ("broken orders", BROKEN)):
+        file = tmp_path_factory.mktemp("sheets") / f"{name}.csv"
+        file.write_text(content, encoding="utf-8")
+        page.goto("/studio/import")
+        page.set_input_files("#file", file)
+        page.click("button:has-text('Upload')")
+        page.wait_for_url("**/studio/import/*")
+        seen[f"columns of {name}"] = page.url
+        page.click("button:has-text('Import 60 rows')")
+        page.wait_for_url("**/jobs/*")
+        page.wait_for_selector("text=/^(Open|Retry)/")
+        seen[f"job of {name}"] = page.url
+    page.goto(seen["job of orders"])
+    page.click("text=Open Orders")
+    page.wait_for_url("**/tools/**")
+    table = page.url
+    narrowed = f"{table}?q=oak&status=Shipped&qty__gt=8&sort=-total"
+    design = table.replace("/tools/", "/studio/")
+    context.close()
+    return seen | {
+        "list": f"{table}?per_page=13",
+        "narrowed list": narrowed,
+        "empty list": f"{table}?q=zzzzzz",
+        "filter with a value": f"{narrowed}&add-field=city",
+        "filter with an error": f"{narrowed}&add-field=qty&add-lookup=exact&add-value=few",
+        "record": f"{table}4",
+        "new record": f"{table}new",
+        "edited record": f"{table}4/edit",
+        "history of the table": f"{table}history",
+        "gone": f"{table}999999",
+        "upload": "/studio/import",
+        "studio": "/studio/",
+        "settings": design,
+        "versions": f"{design}versions",
+        "empty sheet": "/studio/new",
+        "delete": f"{design}delete",
+        "jobs": "/jobs/",
+    }
+
+
+def visited(page, orders):
+    """Goes to each screen of tables, imports and jobs; its name, when it is there."""
+    for name, path in orders.items():
+        page.goto(path)
+        page.evaluate(
+            "for (const one of document.querySelectorAll('main details.data')) one.open = true"
+        )
+        yield name
+    page.goto(orders["narrowed list"])
+    for menu in ("Add filter", "Columns", "Export"):
+        page.click(f"summary:has-text('{menu}')")
+        yield f"menu {menu}"
+        page.keyboard.press("Escape")
+    page.goto(orders["columns of broken orders"])
+    page.fill("[name=name]", "")
+    yield from sent(page, "Import 60 rows", "columns with errors")
+    page.goto(orders["upload"])
+    yield from sent(page, "Upload", "upload with errors")
+    page.goto(orders["settings"])
+    page.fill("[name=label]", "")
+    yield from sent(page, "Apply changes", "settings with errors")
+    page.goto(orders["delete"])
+    yield from sent(page, "Delete", "delete with errors")
+    page.goto(orders["edited record"])
+    page.fill("[name=qty]", "few")
+    page.fill("[name=total]", "much")
+    yield from sent(page, "Save order", "record with errors")
+    page.goto(orders["edited record"])
+    save_in_another_tab(page, orders)
+    page.fill("[name=remark]", "Ring twice.")
+    page.click("button:has-text('Save order')")
+    page.wait_for_selector("h1:has-text('in between')")
+    yield "conflict"
+    page.goto(f"{orders['record']}/history")
+    yield "history of a record"
+
+
+def sent(page, button, name):
+    """Sends a form that comes back with its errors."""
+    page.click(f".primary:has-text('{button}'), .danger:has-text('{button}')")
+    page.wait_for_selector(".errors")
+    yield name
+
+
+def save_in_another_tab(page, orders):
+    other = page.context.new_page()
+    other.goto(orders["edited record"])
+    other.fill("[name=remark]", f"Ring {other.input_value('[name=remark]')[:40]}")
+    other.click("button:has-text('Save order')")
+    other.wait_for_selector("h2:has-text('History')")
+    other.close()
+
+
+@pytest.mark.parametrize("size", ["wide", "phone"])
+def test_no_screen_of_an_imported_table_has_an_accessibility_fault(new_page, orders, size):
+    page = new_page(size=size)
+    faults = {}
+    for name in visited(page, orders):
+        assert page.locator("h1").count() == 1, name
+        assert fits(page), name
+        faults |= both_schemes(page, name)
+    assert not {name: found for name, found in faults.items() if found}
+
+
+def test_no_screen_of_an_imported_table_scrolls_sideways(new_page, orders):
+    page = new_page()
+    for name in visited(page, orders):
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 800})
+            assert fits(page), f"{name} at {width}"
+        page.set_viewport_size({"width": 1280, "height": 800})

@@ -16,11 +16,36 @@ settings.register_profile("laws", deadline=None, max_examples=30, derandomize=Tr
 settings.load_profile("laws")
 
 
+RICH: dict[str, dict[str, Any]] = {
+    "multi-choice": {
+        "choices": [
+            "b",
+            "a",
+            "A",
+            "a, b",
+            "a;b",
+            '"',
+            '"a"',
+            " é ",
+            "%",
+            "_",
+            "\\",
+            "=1+1",
+            "'",
+            ",",
+        ]
+    },
+    "auto-number": {"prefix": "INV-", "digits": 4},
+}
+"""Options that make a type harder."""
+
+
 def fields_of_all_types() -> list[Field]:
-    """A field of every variant of every type; a new type is here by being registered."""
+    """A field of every variant of every type that is written; a new one is here by being registered."""
     found = []
-    for one in TYPES.values():
-        for word, options in {one.name: {}, **one.variants}.items():
+    for one in (one for one in TYPES.values() if one.writable):
+        rich = {f"rich-{one.name}": RICH[one.name]} if one.name in RICH else {}
+        for word, options in {one.name: {}, **one.variants, **rich}.items():
             name = word.replace("-", "_")
             found.append(
                 Field(f"id-{word}", name, name.title(), one, options={**one.usual, **options})
@@ -34,7 +59,13 @@ NAMES = [field.name for field in FIELDS]
 
 def json_values(field: Field) -> st.SearchStrategy[Any]:
     """JSON that the field's schema describes."""
-    schema = field.type.json(field)
+    return described(field.type.json(field))
+
+
+def described(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
+    """JSON that a schema describes, as far as the types use schemas."""
+    if schema["type"] == "array":
+        return st.lists(described(schema["items"]), unique=schema["uniqueItems"])
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
     if schema["type"] == "boolean":
@@ -59,10 +90,12 @@ def values(field: Field) -> st.SearchStrategy[Any]:
 
 def fits(schema: dict[str, Any], value: Any) -> bool:
     """Whether JSON fits a schema, as far as the types use schemas."""
-    kinds = {"string": str, "integer": int, "boolean": bool, "null": type(None)}
+    kinds = {"string": str, "integer": int, "boolean": bool, "array": list, "null": type(None)}
     names = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     if type(value) not in [kinds[name] for name in names]:
         return False
+    if isinstance(value, list):
+        return all(fits(schema["items"], one) and value.count(one) == 1 for one in value)
     if "enum" in schema and value not in schema["enum"]:
         return False
     if isinstance(value, int) and not isinstance(value, bool):

@@ -21,6 +21,13 @@ RAISED = {
     "too-many": (errors.TooMany("Wait.", 7), 429),
     "unavailable": (errors.Unavailable("Later."), 503),
     "broken": (ValueError("internal words"), 500),
+    "swapped": (
+        sqlalchemy.exc.ProgrammingError(
+            "SELECT 1", {}, Exception('relation "crew__people" does not exist')
+        ),
+        503,
+    ),
+    "wrong": (sqlalchemy.exc.ProgrammingError("SELEC 1", {}, Exception("syntax error")), 500),
     "locked": (
         sqlalchemy.exc.OperationalError(
             "UPDATE x", {}, sqlite3.OperationalError("database is locked")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.config import CHECKOUT
 from app.errors import Invalid
-from app.fields import CANONICAL, guess
+from app.fields import CANONICAL, TYPES, guess
 from app.fields.base import FieldType
 from tests.core.laws import FIELDS, NAMES, values
 
@@ -104,6 +105,11 @@ def column(*texts, name=""):
         (["240102", "240103"], "integer", {}, ""),
         (["Item 5", "Item 6"], "text", {}, ""),
         (["18:30", "06:15"], "time", {}, "hh:mm"),
+        (["25:30:00", "1:00:05"], "duration", {}, ""),
+        (["-01:30:00", "12:00:00"], "duration", {}, "hh:mm:ss"),
+        (["1:30:00", "24:00:00"], "text", {}, ""),
+        (["25:30", "1:00"], "text", {}, ""),
+        (["5m", "30m"], "text", {}, ""),
         (["yes", "no"], "yes-no", {}, "yes/no"),
         (["Ja", "Nein"], "yes-no", {}, "Ja/Nein"),
         (["x", ""], "yes-no", {}, "x/"),
@@ -176,6 +182,22 @@ def test_a_choice_is_only_suggested():
     assert found.suggestion.options == {"choices": ["Done", "Late", "Open"]}
     assert found.suggestion.reason == "3 words make up 40 values"
     assert guess([f"word {n}" for n in range(40)]).suggestion is None
+
+
+@pytest.mark.parametrize(
+    ("word", "texts", "options", "values"),
+    [
+        ("multi-choice", ["b; a", "B"], {"choices": ["a", "b", "B"]}, [("a", "b"), ("B",)]),
+        ("multi-choice", ["b, a", '"x,y"'], {"choices": ["a", "b", "x,y"]}, [("a", "b"), ("x,y",)]),
+        ("duration", ["1h 30m", "2d"], {}, [timedelta(hours=1.5), timedelta(days=2)]),
+        ("duration", ["1:30", "12:00"], {}, [timedelta(hours=1.5), timedelta(hours=12)]),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_whoever_wants_a_type_gets_the_reading_that_the_texts_have(word, texts, options, values):
+    found = TYPES[word].fit(texts, "Heading", {})
+    assert {name: found.options[name] for name in options} == options
+    assert [found.type.parse(text, found.field(), found.notation) for text in texts] == values
 
 
 def test_words_for_blank_count_only_beside_values_of_another_type():

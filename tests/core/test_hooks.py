@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from flask import Blueprint, Response
 
-from app import create_app
+from app import create_app, hooks
 from app.hooks import AFTER, BEFORE
 from app.permissions import PUBLIC, public, right_of
 from tests.conftest import running, sign_in
@@ -146,6 +146,19 @@ def test_each_request_writes_one_structured_line(instance, caplog, form):
     list(running(app))
 
 
+def test_the_record_of_a_request_is_one_as_logging_makes_it(monkeypatch):
+    for asked in (True, False):
+        for fact in ("logThreads", "logProcesses", "logMultiprocessing"):
+            monkeypatch.setattr(logging, fact, asked)
+        args = ("roundtrip.request", logging.INFO, "", 0, "a line", None, None)
+        wanted, record = vars(logging.LogRecord(*args)), vars(hooks._record("a line"))
+        assert record.keys() == wanted.keys()
+        for name in ("created", "msecs", "relativeCreated"):
+            assert type(record[name]) is type(wanted.pop(name))
+        assert abs(record["created"] * 1000 % 1000 - record["msecs"]) < 1
+        assert record.items() >= wanted.items()
+
+
 def test_a_host_that_is_not_ours_is_refused(instance):
     app = create_app(
         {
@@ -173,10 +186,11 @@ def test_forwarded_headers_count_only_behind_a_declared_proxy(instance):
         list(running(app))
 
 
-def test_signed_in_people_cost_one_query_and_static_files_none(app, trip_of):
+def test_signed_in_people_cost_two_queries_and_static_files_none(app, trip_of):
     bob = sign_in(app, "bob")
     trip_of(bob.get("/static/roundtrip.css")).queries(0)
-    check = trip_of(bob.get("/auth/account")).queries(1)
+    bob.get("/auth/account")  # the first request of a process reads what tables are declared as
+    check = trip_of(bob.get("/auth/account")).queries(2)  # the session, the tables of the rail
     assert check.data["queries"][1]["where"] == "hooks.person"
 
 

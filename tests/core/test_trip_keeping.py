@@ -16,7 +16,8 @@ from app.database import db
 from app.permissions import public
 from app.trips import guard, store, verdicts
 from app.trips import keeper as keeping
-from app.trips.trip import MAX_LOGS, MAX_SPANS, Trip
+from app.trips.reading import MAX_SPANS
+from app.trips.trip import MAX_LOGS, Trip
 
 
 @pytest.fixture
@@ -181,7 +182,7 @@ def test_a_probe_that_fails_three_times_switches_itself_off_and_says_so(app, kee
 
     broken.__name__ = "broken_probe"
     probe = guard.guarded(broken)
-    monkeypatch.setattr("app.trips.recording.judge_before", probe)
+    monkeypatch.setattr("app.trips.recording.judge_after", probe)
     try:
         for _ in range(5):
             assert keeper.find(get(app, "/ok"))["status"] == 200

@@ -30,6 +30,15 @@ def gate() -> Any:
             g.colour = "blue"
         case "session":
             session["visits"] = 1
+        case "several":
+            g.colour = "blue"
+            g.colour = "red"
+            session["visits"] = g.setdefault("visits", 1)
+        case "nothing":
+            g.actor = g.setdefault("actor", g.pop("missing", None)) or g.actor
+        case "remove":
+            del g.began
+            g.pop("actor")
     return None
 
 
@@ -239,7 +248,11 @@ def test_a_member_without_the_right_is_stopped_by_the_deny_hook(app, trip_of):
     [
         ("gate=change", GATE, "changed", "set g.colour"),
         ("gate=session", GATE, "changed", "changed the session"),
+        ("gate=several", GATE, "changed", "set g.colour, g.visits; changed the session"),
+        ("gate=remove", GATE, "changed", "set g.began, g.actor"),
+        ("gate=nothing", GATE, "passed", ""),
         ("", GATE, "passed", ""),
+        ("", "hooks.trip", "changed", "set g.trip_id, g.began"),
         ("stamp=header", STAMP, "changed", "added X-Stamp"),
         ("stamp=status", STAMP, "changed", "status 200 → 202"),
         ("stamp=body", STAMP, "changed", "changed Content-Length; replaced the body"),

@@ -17,9 +17,11 @@ import pytest
 
 from app import create_app, errors, hooks, permissions, trips
 from app.config import SETTINGS
+from app.expressions import FUNCTIONS
 from app.trips.recording import name_of
 from app.trips.report import as_dict
-from app.trips.trip import STAGES, TITLES, Trip
+from app.trips.stages import STAGES, TITLES
+from app.trips.trip import Trip
 from blueprints.docs.pages import PAGES
 from tests.conftest import running, sign_in
 
@@ -140,7 +142,7 @@ def test_every_command_is_named_with_its_options(app, page):
     for name, command in walk(app.cli, "flask"):
         assert f">{name}</h2>" in page("commands")
         assert inspect.cleandoc(command.help or "?") in text
-        for option in command.params:
+        for option in [one for one in command.params if not getattr(one, "hidden", False)]:
             assert all(word in text for word in option.opts if word.startswith("-"))
     assert "flask upgrade" in text and "flask user reset-link" in text
 
@@ -196,6 +198,12 @@ def test_every_function_that_code_may_call_is_named(page):
 
     for name in (name for name in vars(TripCheck) if not name.startswith("_")):
         assert any(code.startswith(f"{name}(") for code in codes(page("testing")))
+
+
+def test_every_function_of_formulas_is_named_as_it_is_used(page):
+    text = " ".join(codes(page("formulas")))
+    for name, function in FUNCTIONS.items():
+        assert function.usage in text or f"{name}(text" in text, name
 
 
 # True ------------------------------------------------------------------------------------------

@@ -1,25 +1,30 @@
-"""The equipment tests' own fixtures: people as services see them, items, real data, PostgreSQL."""
+"""Equipment on each database: people as services see them, an item, and real data."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
-from app import create_app, database
 from app.clock import today
-from app.extensions import utcnow
+from app.database import writing
+from app.extensions import db, utcnow
 from app.permissions import Actor
+from app.tables import history, records
 from blueprints.equipment import services
 from blueprints.equipment.models import Item, Loan
 
+ITEMS, LOANS = "/tools/equipment/item/", "/tools/equipment/loan/"
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
-POSTGRES = "postgresql://postgres@127.0.0.1:5432"
+
+
+@pytest.fixture
+def app(on_each_database: Any) -> Any:
+    """Each test runs on both databases."""
+    return on_each_database
 
 
 @pytest.fixture
@@ -31,9 +36,12 @@ def shared_data() -> Path:
 
 
 @pytest.fixture
-def actor() -> Actor:
+def actor(app: Any) -> Actor:
     """Bob, as a service sees him."""
-    return Actor(id=2, name="Bob Brown", email="bob@example.com")
+    from blueprints.auth.services import find
+
+    with app.app_context():
+        return Actor.of(find("bob@example.com"))
 
 
 @pytest.fixture
@@ -50,72 +58,37 @@ def camera(app: Any, actor: Actor) -> int:
         return add(actor, "CAM-001")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def either(request: pytest.FixtureRequest) -> Any:
-    """The app on SQLite, and the app on PostgreSQL."""
-    return request.getfixturevalue("app" if request.param == "sqlite" else "on_postgres")
-
-
-@pytest.fixture
-def on_postgres(tmp_path: Path, postgres: str) -> Iterator[Any]:
-    """The app on PostgreSQL, with empty tables."""
-    options = {"INSTANCE": tmp_path / "on-postgres", "DATABASE_URL": postgres, "TRIPS": "off"}
-    app = create_app({"TESTING": True, **options})
-    with app.app_context():
-        database.upgrade(app)
-        with database.writing() as session:
-            session.execute(sa.delete(Loan))
-            session.execute(sa.delete(Item))
-    yield app
-    with app.app_context():
-        database.db.session.remove()
-        database.db.engine.dispose()
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The address of a database that is made for these tests and dropped after them.
-
-    Where no server answers, the tests that need it are skipped; in CI they fail.
-    """
-    psycopg = pytest.importorskip("psycopg")
-    name = f"roundtrip_equipment_{os.getpid()}"
-    try:
-        server = psycopg.connect(f"{POSTGRES}/postgres", autocommit=True, connect_timeout=3)
-    except psycopg.OperationalError as error:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(f"PostgreSQL does not answer: {error}")
-    with server:
-        server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        server.execute(f"CREATE DATABASE {name}")
-        yield f"{POSTGRES}/{name}"
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def add(actor: Actor, code: str, name: str = "Camera", **values: Any) -> int:
+def add(actor: Actor, code: str, name: str = "Camera") -> int:
     """Add an item; its number. Inside an app context."""
-    return services.add_item(actor, services.ItemValues(code, name, **values)).id
+    live = services.table(actor, "item")
+    return int(records.create(actor, live, {"code": code, "name": name}).id)
+
+
+def soon(days: int = 7) -> date:
+    """The day in so many days."""
+    return today() + timedelta(days=days)
+
+
+def lend(actor: Actor, item_id: int, borrower: str = "Ada", due_on: date | None = None) -> Loan:
+    """Lend an item."""
+    return services.check_out(actor, item_id, {"borrower": borrower, "due_on": due_on or soon()})
 
 
 @pytest.fixture
-def many(app: Any) -> Callable[[int], None]:
-    """A function that adds so many items, every third of them out, without asking the services."""
+def many(app: Any, actor: Actor) -> Callable[[int], None]:
+    """A function that adds so many items, every third of them out and some of those overdue."""
 
     def add_items(count: int) -> None:
-        with app.app_context(), database.writing() as session:
+        lent = utcnow() - timedelta(days=30)
+        with app.app_context(), writing(), history.acting(actor):
             new = [
-                Item(
-                    code=f"ITEM-{number:05}", name=f"Cordless drill {number}", kind="Power tool",
-                    maker="Tornquist Werkzeuge", model=f"D18-{number % 9}", year=2010 + number % 15,
-                )
-                for number in range(count)
-            ]  # fmt: skip
-            session.add_all(new)
-            session.flush()
-            for item in new[::3]:
-                due = today() + timedelta(days=item.id % 20 - 5)
-                lent = utcnow() - timedelta(days=10)
-                session.add(Loan(item_id=item.id, borrower="Ada Quist", lent_at=lent, due_on=due))
+                Item(code=f"ITEM-{number:05}", name=f"Drill {number}") for number in range(count)
+            ]
+            db.session.add_all(new)
+            db.session.flush()
+            db.session.add_all(
+                Loan(item_id=item.id, borrower="Ada", lent_at=lent, due_on=soon(item.id % 20 - 5))
+                for item in new[::3]
+            )
 
     return add_items

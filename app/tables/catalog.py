@@ -1,0 +1,548 @@
+"""The tables there are: each with its SQL table and its mapped class, made again when it is changed.
+
+Every process asks for the versions of the definitions once a request, so that a change made in one
+is known to all at their next request. A table that changed gets a new `Live`; whoever still works
+with the old one keeps it until they are done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from functools import cached_property
+from secrets import token_hex
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+import sqlalchemy.orm as so
+from flask import current_app
+
+from app import database
+from app.errors import AppError, Conflict, Invalid, NotFound
+from app.extensions import NAMES, UTCDateTime, db, utcnow
+from app.fields import TYPES, Field
+from app.fields.base import ITSELF, PEOPLE
+from app.fields.names import table_name
+from app.models import Change, Definition, Person, Tool
+from app.permissions import Actor, may, require
+from app.tables import written
+from app.tables.table import SYSTEM, Table, check
+
+GONE = "There is no such table, or it is not open to you."
+HELD = 1
+"""The first number of the locks of PostgreSQL whose second is a table's."""
+
+
+class OpenTool(NamedTuple):
+    """A tool that has tables."""
+
+    name: str
+    label: str
+
+
+class Live:
+    """A table in use. What others make of it once, such as statements, they keep in `memo`.
+
+    `declared` is the table as its definition has it, `table` with what other tables say of its fields.
+    `written` says that it is a model of a blueprint, whose columns are the blueprint's to change.
+    """
+
+    sql: Any
+    """Its SQL table; of an alias, the name under which a statement reads it once more."""
+
+    def __init__(self, table: Table, sql_name: str, model: type[Any] | None = None) -> None:
+        self.declared = table
+        self.memo: dict[Any, Any] = {}
+        self.written = model is not None
+        if model is None:
+            self.sql = sql_table(table, sql_name)
+        else:
+            self.model, self.sql = model, model.__table__
+
+    def column(self, name: str) -> sa.ColumnElement[Any]:
+        """The column of a stored field. Of a model's text that cannot be null, the blank one is blank."""
+        if not self.written:
+            return self.sql.c[name]  # type: ignore[no-any-return]
+        mapped = sa.inspect(self.model).column_attrs[name].columns[0]
+        found: sa.Column[Any] = self.sql.corresponding_column(mapped)
+        if isinstance(found.type, sa.String) and not found.nullable:
+            return sa.func.nullif(found, "", type_=found.type)
+        return found
+
+    @cached_property
+    def table(self) -> Table:
+        """What everybody but the catalog asks. A field that cannot be found stays as it is declared."""
+        found = []
+        for one in self.declared.fields:
+            with suppress(AppError):
+                one = self.field(one.name)
+            found.append(one)
+        return replace(self.declared, fields=tuple(found))
+
+    def field(self, name: str, path: frozenset[Any] = frozenset()) -> Field:
+        """A field with what other tables say of it. Raises AppError where that cannot be found."""
+        found = self.declared.by_name[name]
+        return found.type.resolved(found, self, path)
+
+    @cached_property
+    def columns(self) -> dict[str, sa.ColumnElement[Any]]:
+        """What a select has for each field, the system's among them, by name."""
+        system = {one.name: self.sql.c[one.name] for one in SYSTEM}
+        return {one.name: one.type.expression(one, self) for one in self.table.fields} | system
+
+    @cached_property
+    def model(self) -> type[Any]:
+        """The class that records of this table are objects of; SQLAlchemy checks their version."""
+        model = type(self.table.name, (), {"live": self, "__module__": f"tables.{self.table.tool}"})
+        worked_out = {
+            name: so.column_property(one, active_history=True)
+            for name, one in self.columns.items() if name not in self.sql.c
+        }  # fmt: skip
+        so.registry(metadata=self.sql.metadata).map_imperatively(
+            model, self.sql, properties=worked_out, version_id_col=self.sql.c.version
+        )
+        return model
+
+    @cached_property
+    def title(self) -> Field | None:
+        """The field that records are called by, where that is none that links to others."""
+        found = self.table.by_name.get(self.table.title)
+        return None if found is None or self.target(found) is not None else found
+
+    @cached_property
+    def links(self) -> dict[Field, int]:
+        """The fields that have numbers of records, with the id of the table of these."""
+        fields = self.declared.stored
+        return {one: id for one in fields if (id := self.target(one)) is not None}
+
+    @cached_property
+    def lists(self) -> dict[str, sa.Table]:
+        """The SQL tables of the fields that have several records: pairs of a record and another."""
+        return {one.name: pairs(self, one) for one in self.declared.fields if one.type.many}
+
+    @cached_property
+    def reads_others(self) -> bool:
+        """Whether there are fields that change when another table does."""
+        return any(one.type.reads_others for one in self.table.fields)
+
+    def target(self, field: Field) -> int | None:
+        """The id of the table that a field of this one links to."""
+        found = field.type.target(field)
+        return self.declared.id if found == ITSELF else found
+
+    def other(self, table_id: int) -> Live:
+        """Another table in use, for what reads it through this one. Raises NotFound."""
+        return self if table_id in (ITSELF, self.declared.id) else by_id(table_id)
+
+    def alias(self) -> Live:
+        """The same table, to be read once more in a statement that reads it already."""
+        found = Live.__new__(Live)
+        found.__dict__ |= {**self.__dict__, "sql": self.sql.alias(), "memo": {}}
+        found.__dict__.pop("columns", None)
+        return found
+
+
+def sql_table(table: Table, sql_name: str) -> sa.Table:
+    """The SQL table: one column a field, and what every record has."""
+    return sa.Table(
+        sql_name,
+        sa.MetaData(naming_convention=NAMES),
+        sa.Column("id", sa.Integer, primary_key=True),
+        *(column for one in table.fields if (column := one.type.column(one)) is not None),
+        sa.Column("version", sa.Integer, nullable=False, default=1),
+        sa.Column("created_at", UTCDateTime, nullable=False, default=utcnow),
+        sa.Column("updated_at", UTCDateTime, nullable=False, default=utcnow, onupdate=utcnow),
+        sqlite_autoincrement=True,
+    )
+
+
+def pairs(live: Live, field: Field) -> sa.Table:
+    """The SQL table of a field that has several records. A pair goes when either record does."""
+    return sa.Table(
+        f"links__{live.declared.id}__{field.id}",
+        sa.MetaData(naming_convention=NAMES),
+        sa.Column("source", sa.Integer, primary_key=True),
+        sa.Column("target", sa.Integer, primary_key=True, index=True),
+    )
+
+
+PEOPLE_TABLE = Live(
+    Table(
+        PEOPLE, 0, "", "person", "People",
+        (
+            Field("name", "name", "Name", TYPES["text"]),
+            Field("email", "email", "Email", TYPES["text"], unique=True),
+            Field("active", "active", "Active", TYPES["yes-no"]),
+        ),
+        title="name", access="read",
+    ),
+    Person.__tablename__,
+)  # fmt: skip
+"""The people who sign in, as a table that others can link to; it has no pages."""
+
+
+# Finding ---------------------------------------------------------------------------------------
+
+IN_USE = ("live", "written")
+_DEFINITIONS, _TOOLS = sa.inspect(Definition).local_table, sa.inspect(Tool).local_table
+# of columns, and run on the connection: what every page asks is not worth the way through the session
+_VERSIONS = (
+    sa.select(
+        _DEFINITIONS.c.id, _DEFINITIONS.c.version, _DEFINITIONS.c.sql_name, _DEFINITIONS.c.state,
+        _TOOLS.c.name, _TOOLS.c.label,
+    )
+    .join(_TOOLS, _TOOLS.c.name == _DEFINITIONS.c.tool)
+    .where(_DEFINITIONS.c.state.in_(IN_USE))
+)  # fmt: skip
+
+
+def tables() -> dict[tuple[str, str], Live]:
+    """The tables that are live as of this request, by tool and name: one query a request."""
+    found: dict[tuple[str, str], Live] | None = db.session.info.get("tables")
+    if found is None:
+        known: dict[int, Live] = current_app.extensions.setdefault("tables", {})
+        models = database.models(current_app)
+        rows = [
+            row
+            for row in db.session.connection().execute(_VERSIONS)
+            if row.state == "live" or row.sql_name in models
+        ]
+        current = {row.id: row.version for row in rows}
+        db.session.info["tools"] = {row.name: row.label for row in rows}
+        stale = [id for id, version in current.items() if not _is_known(known, id, version)]
+        if stale or known.keys() - current.keys():
+            known = _renew(known, current, stale)
+        found = {(one.declared.tool, one.declared.name): one for one in known.values()}
+        db.session.info["tables"] = found
+    return found
+
+
+def _is_known(known: Mapping[int, Live], id: int, version: int) -> bool:
+    return id in known and known[id].declared.version == version
+
+
+def _renew(known: dict[int, Live], current: Mapping[int, int], stale: list[int]) -> dict[int, Live]:
+    """The catalog with what changed made again, and what reads that. A new dict takes the old one's
+    place, so that nobody reads a half-changed one; statements of old versions need not be kept."""
+    query = sa.select(Definition).where(Definition.id.in_(stale), Definition.state.in_(IN_USE))
+    fresh = {one.id: live_of(one) for one in db.session.scalars(query)}
+    known = {id: one for id, one in (known | fresh).items() if id in current}
+    known |= {one.declared.id: one for one in _readers(known, set(fresh))}
+    current_app.extensions["tables"] = known
+    db.engine.clear_compiled_cache()
+    return known
+
+
+def _readers(known: Mapping[int, Live], changed: set[int]) -> list[Live]:
+    """The tables with fields that read tables which changed, directly or through others, made again."""
+    found: dict[int, Live] = {}
+    while more := {
+        id: one for id, one in known.items() if id not in found and changed & one.declared.needs
+    }:
+        found |= more
+        changed = changed | more.keys()
+    return [
+        Live(one.declared, one.sql.name, one.model if one.written else None)
+        for one in found.values()
+    ]
+
+
+def forget() -> None:
+    """Ask the database again at the next look; for whoever has just changed a definition, and for jobs."""
+    db.session.info.pop("tables", None)
+
+
+def live_of(definition: Definition) -> Live:
+    """The table of a definition, to be used."""
+    model = database.models(current_app).get(definition.sql_name)
+    return Live(table_of(definition), definition.sql_name, model)
+
+
+def table_of(definition: Definition) -> Table:
+    """The table that a definition declares."""
+    if definition.state == "written":
+        return written.table_of(database.models(current_app)[definition.sql_name], definition)
+    bare = Table(
+        definition.id, definition.version, definition.tool, definition.name, "", (),
+        access=definition.access, owner_id=definition.owner_id,
+    )  # fmt: skip
+    return bare.read(definition.document)
+
+
+def get(actor: Actor | None, tool: str, name: str, action: str = "list") -> Live:
+    """A table on which this actor may do this. Raises NotFound where it is missing or may not be seen,
+    Forbidden where it may be seen."""
+    found = tables().get((tool, name))
+    if found is None or not may(actor, "list", found.table):
+        raise NotFound(GONE)
+    require(actor, action, found.table)
+    return found
+
+
+def of(model: type[Any]) -> Live | None:
+    """The table whose records are objects of this class; None where it is none of the catalog's."""
+    found = getattr(model, "live", None)
+    if isinstance(found, Live):
+        return found
+    if getattr(model, "__tablename__", "") not in database.models(current_app):
+        return None
+    return next((one for one in tables().values() if one.written and one.model is model), None)
+
+
+def by_id(table_id: int) -> Live:
+    """A table in use, or that of the people, whoever asks. Raises NotFound."""
+    if table_id == PEOPLE:
+        return PEOPLE_TABLE
+    for live in tables().values():
+        if live.declared.id == table_id:
+            return live
+    raise NotFound(GONE)
+
+
+def holders(table_id: int) -> list[tuple[Live, Field]]:
+    """The fields that link to a table, each with the table that it is of."""
+    return [
+        (live, one)
+        for live in tables().values()
+        for one, target in live.links.items()
+        if target == table_id
+    ]
+
+
+def unseen_links(table_id: int) -> Iterator[sa.Column[Any]]:
+    """The columns that link to a table and that nobody sees: dropped ones, and those of deleted tables.
+    They can be restored, so they are there."""
+    query = sa.select(Definition).where(Definition.state == "deleted")
+    deleted = [live_of(one) for one in db.session.scalars(query)]
+    for live in (*tables().values(), *deleted):
+        fields = {one.column: one.field for one in live.declared.dropped}
+        fields |= {one.name: one for one in live.links} if live in deleted else {}
+        for name, one in fields.items():
+            if live.target(one) == table_id and not one.type.many:
+                yield sa.Table(live.sql.name, sa.MetaData(), sa.Column(name, sa.Integer)).c[name]
+
+
+def open_to(actor: Actor | None) -> dict[OpenTool, list[Live]]:
+    """The tools with the tables that this actor may list, by label; no query but that of `tables`."""
+    found: dict[OpenTool, list[Live]] = {}
+    for live in sorted(tables().values(), key=lambda one: one.table.label):
+        if may(actor, "list", live.table):
+            name = live.table.tool
+            found.setdefault(OpenTool(name, db.session.info["tools"][name]), []).append(live)
+    return dict(sorted(found.items(), key=lambda one: one[0].label))
+
+
+# Making and changing: in the transaction of the caller ------------------------------------------
+
+
+def free_names(label: str, also_taken: Collection[str] = ()) -> tuple[str, str]:
+    """Names for a new table in a tool of its own, which no tool has."""
+    taken = {*db.session.scalars(sa.select(Tool.name)), *current_app.blueprints, *also_taken}
+    return table_name(label, taken, "tool"), table_name(label)
+
+
+def create(table: Table, tool_label: str = "", state: str = "live") -> Live:
+    """Make the table, its definition, and its tool where it is missing. Raises Invalid, Conflict.
+
+    While it is `filling` nobody sees it and its SQL table has another name.
+    """
+    table = check_new(table)
+    if db.session.scalar(sa.select(Tool).where(Tool.name == table.tool)) is None:
+        db.session.add(Tool(name=table.tool, label=tool_label or table.label))
+    sql_name = f"{table.tool}__{table.name}" if state == "live" else f"filling__{token_hex(8)}"
+    made = Definition(
+        tool=table.tool, name=table.name, sql_name=sql_name, state=state,
+        access=table.access, owner_id=table.owner_id, document=table.document(),
+    )  # fmt: skip
+    db.session.add(made)
+    db.session.flush()
+    live = Live(replace(table, id=made.id, version=made.version), made.sql_name)
+    for one, target in live.links.items():
+        if not one.type.many:
+            there = live.other(target).sql
+            live.sql.append_constraint(sa.ForeignKeyConstraint([one.name], [there.c.id]))
+    check_across(live)
+    live.sql.create(db.session.connection())
+    for one in live.links:
+        if one.type.many:
+            create_pairs(live, one)
+    forget()
+    return live
+
+
+def create_pairs(live: Live, field: Field) -> None:
+    """Make the SQL table of a field that has several records."""
+    made, there = pairs(live, field), live.other(live.target(field) or PEOPLE).sql
+    for name, other in (("source", live.sql), ("target", there)):
+        key = sa.ForeignKeyConstraint([name], [other.c.id], ondelete="CASCADE")
+        made.append_constraint(key)
+    made.create(db.session.connection())
+
+
+def references(live: Live, field: Field) -> str:
+    """What ALTER TABLE says after the column of a field that links; empty for others."""
+    target = live.target(field)
+    if target is None:
+        return ""
+    there = db.engine.dialect.identifier_preparer.format_table(live.other(target).sql)
+    return f" REFERENCES {there} (id)"
+
+
+def check_new(table: Table) -> Table:
+    """The table, with what it left open filled in. Raises Invalid, and Conflict where its name is taken."""
+    table = check(table)
+    _check_needs(table)
+    if table.tool in current_app.blueprints and not _has_tool(table.tool):
+        raise Invalid(
+            f"“{table.tool}” is the name of a built-in part.", [("tool", "Choose another")]
+        )
+    if db.session.scalar(_live_named(table.tool, table.name)) is not None:
+        raise Conflict(f"The tool {table.tool} has a table {table.name} already.")
+    return table
+
+
+def _check_needs(table: Table) -> None:
+    """Raises Invalid where a field is built on a table that is not there."""
+    there = {live.declared.id for live in tables().values()}
+    for one in table.fields:
+        if not there >= set(one.type.needs(one)):
+            words = f"{one.label} links to a table that is not there; choose another"
+            raise Invalid(f"{words}.", [("fields", words)])
+
+
+def require_open(actor: Actor, table: Table, before: Collection[int] = ()) -> None:
+    """Raises NotFound or Forbidden where fields read a table that the actor may not list, besides those
+    that were read before."""
+    for one in table.needs - set(before):
+        other = by_id(one).table
+        get(actor, other.tool, other.name)
+
+
+def check_across(live: Live) -> None:
+    """Raises Invalid where a field of it, or of a table that reads it, could not be found any more."""
+    others = {
+        one.declared.id: one for one in tables().values() if one.declared.id != live.declared.id
+    }
+    changed = [live, *_readers(others, {live.declared.id})]
+    found = {(one.declared.tool, one.declared.name): one for one in changed}
+    db.session.info["tables"] = {**tables(), **found}
+    try:
+        for one in changed:
+            for field in one.declared.fields:
+                one.field(field.name)
+    finally:
+        forget()
+
+
+def _has_tool(name: str) -> bool:
+    return db.session.scalar(sa.select(Tool.id).where(Tool.name == name)) is not None
+
+
+def _live_named(tool: str, name: str) -> sa.Select[tuple[Definition]]:
+    return sa.select(Definition).where(
+        Definition.tool == tool, Definition.name == name, Definition.state.in_(IN_USE)
+    )
+
+
+def definition(table_id: int) -> Definition:
+    """The definition, which nobody else changes until the transaction ends. Raises NotFound."""
+    query = sa.select(Definition).where(Definition.id == table_id).with_for_update()
+    found = db.session.scalar(query)
+    if found is None:
+        raise NotFound(GONE)
+    return found
+
+
+def hold(table_id: int, alone: bool = False) -> None:
+    """Until the transaction ends the table stays as it is declared; `alone`, nobody else writes into it
+    either. A transaction that writes into a SQLite file is alone with it anyway."""
+    if db.engine.dialect.name == "postgresql":
+        lock = sa.func.pg_advisory_xact_lock if alone else sa.func.pg_advisory_xact_lock_shared
+        db.session.connection().execute(sa.select(lock(HELD, table_id)))
+
+
+def publish(table_id: int) -> Definition:
+    """Let everybody who may see a table that was filled, or deleted, see it. Raises Conflict."""
+    found = definition(table_id)
+    if db.session.scalar(_live_named(found.tool, found.name)) is not None:
+        raise Conflict(f"The tool {found.tool} has another table {found.name} by now.")
+    for one in table_of(found).needs - {
+        found.id,
+        *(live.declared.id for live in tables().values()),
+    }:
+        raise Conflict(f"It links to {label(one)}, which is deleted: restore that first.")
+    _rename(found, f"{found.tool}__{found.name}")
+    found.state, found.ended_at = "live", None
+    forget()
+    return found
+
+
+def withdraw(table_id: int) -> Definition:
+    """Take a table out of sight; its rows stay, under a name that is out of the way."""
+    found = definition(table_id)
+    if found.state != "live":
+        raise NotFound(GONE)
+    if users := [one for one in tables().values() if _is_built_on(one, table_id)]:
+        raise Conflict(f"It is not deleted while others link to it: {_users(users, table_id)}.")
+    _rename(found, f"deleted__{found.id}")
+    found.state, found.ended_at = "deleted", utcnow()
+    forget()
+    return found
+
+
+def _is_built_on(live: Live, table_id: int) -> bool:
+    return live.declared.id != table_id and table_id in live.declared.needs
+
+
+def _users(users: list[Live], table_id: int) -> str:
+    return ", ".join(
+        f"{one.label} of {live.declared.label}"
+        for live in users
+        for one in live.declared.fields
+        if table_id in one.type.needs(one)
+    )
+
+
+def label(table_id: int) -> str:
+    """What people call a table, in whatever state it is."""
+    found = db.session.get(Definition, table_id)
+    return found.document.get("label", found.name) if found else "a table that is gone"
+
+
+def destroy(table_id: int) -> None:
+    """Drop a table that nobody sees, with its rows and its history, and its tool if that was its last."""
+    found = definition(table_id)
+    if found.state == "live":
+        raise Conflict("A table that is in use is not dropped.")
+    for name in sa.inspect(db.session.connection()).get_table_names():
+        if name.startswith(f"links__{found.id}__"):
+            sa.Table(name, sa.MetaData()).drop(db.session.connection())
+    sa.Table(found.sql_name, sa.MetaData()).drop(db.session.connection(), checkfirst=True)
+    db.session.execute(sa.delete(Change).where(Change.table_id == found.id))
+    db.session.delete(found)
+    db.session.flush()
+    others = sa.exists().where(Definition.tool == found.tool)
+    db.session.execute(sa.delete(Tool).where(Tool.name == found.tool, ~others))
+    forget()
+
+
+def declare(table_id: int, version: int, table: Table, access: str) -> Definition:
+    """Replace what is declared of a table seen in this version: labels, order, what a list shows, who
+    may use it. Its columns are the caller's affair. Raises Conflict where somebody has changed it in between."""
+    found = definition(table_id)
+    if found.version != version:
+        raise Conflict("Somebody else has changed this table while you had its settings open.")
+    table = check(replace(table, access=access))
+    _check_needs(table)
+    check_across(Live(table, found.sql_name))
+    found.document, found.access = table.document(), access
+    forget()
+    return found
+
+
+def _rename(found: Definition, sql_name: str) -> None:
+    quote = db.engine.dialect.identifier_preparer.quote
+    rename = f"ALTER TABLE {quote(found.sql_name)} RENAME TO {quote(sql_name)}"
+    db.session.execute(sa.text(rename))
+    found.sql_name = sql_name

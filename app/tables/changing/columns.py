@@ -1,0 +1,95 @@
+"""The columns of a SQL table that is changed, inside the transaction of the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from secrets import token_hex
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from app.errors import Invalid
+from app.extensions import db
+from app.fields import Field
+from app.tables.catalog import Live, create_pairs, references
+
+NEW = "changing__"
+"""What the name of a column begins with that is being filled."""
+
+
+def kind(field: Field) -> sa.types.TypeEngine[Any]:
+    """The SQL type of a field's column."""
+    return field.type.sql_type(field)
+
+
+def quote(name: str) -> str:
+    return db.engine.dialect.identifier_preparer.quote(name)
+
+
+def _run(statement: str) -> None:
+    db.session.connection().exec_driver_sql(statement)
+
+
+def add(live: Live, field: Field, name: str, filled: bool = False) -> None:
+    """Add a field's column, which costs the same however many records there are, also where all of them
+    get the default. What is worked out has none."""
+    if field.type.many:
+        create_pairs(live, field)
+    if field.type.column(field) is None:
+        return
+    sql = kind(field)
+    value = field.type.parse(field.default, field) if filled else None
+    links = references(live, field)
+    # SQLite adds no column that refers to another table and has a default: it is filled below
+    default = None if value is None or links else sa.DefaultClause(sa.literal(value, sql))
+    column = sa.Column(name, sql, server_default=default)
+    sa.Table(live.sql.name, sa.MetaData(), column)
+    declared = sa.schema.CreateColumn(column).compile(dialect=db.engine.dialect)
+    _run(f"ALTER TABLE {quote(live.sql.name)} ADD COLUMN {declared}{links}")
+    if links:
+        table = sa.table(live.sql.name, sa.column(name, sql))
+        db.session.execute(sa.update(table).values({name: value}))
+        index = quote(f"ix_{token_hex(8)}")
+        _run(f"CREATE INDEX {index} ON {quote(live.sql.name)} ({quote(name)})")
+
+
+def rename(live: Live, moves: Sequence[tuple[str, str]]) -> None:
+    """Two may change their names: so each is out of the way first."""
+    away = [f"moving__{place}" for place, _ in enumerate(moves)]
+    pairs = [(old, mid) for (old, _), mid in zip(moves, away, strict=True)]
+    pairs += [(mid, new) for (_, new), mid in zip(moves, away, strict=True)]
+    for old, new in pairs:
+        _run(f"ALTER TABLE {quote(live.sql.name)} RENAME COLUMN {quote(old)} TO {quote(new)}")
+
+
+def index(live: Live, field: Field, column: str) -> None:
+    """Let no two records have the same value. Raises Invalid where two have."""
+    name = quote(f"ix_{token_hex(8)}")
+    with one_each([field]):
+        _run(f"CREATE UNIQUE INDEX {name} ON {quote(live.sql.name)} ({quote(column)})")
+
+
+@contextmanager
+def one_each(fields: Collection[Field]) -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError:
+        words = "two records would have the same value, which must be unique"
+        raise Invalid(errors=[(one.name, f"{one.label}: {words}") for one in fields]) from None
+
+
+def unindex(live: Live, column: str, every: bool = False) -> None:
+    """Drop what keeps the values of a column apart, whatever it is called; or `every` index of it."""
+    for one in sa.inspect(db.session.connection()).get_indexes(live.sql.name):
+        if column in one["column_names"] and one["name"] and (every or one["unique"]):
+            _run(f"DROP INDEX {quote(one['name'])}")
+
+
+def remove(live: Live, columns: Collection[str] = ()) -> None:
+    """Drop columns for good, and those that a job has begun to fill."""
+    for one in sa.inspect(db.session.connection()).get_columns(live.sql.name):
+        if one["name"] in columns or one["name"].startswith(NEW):
+            unindex(live, one["name"], every=True)
+            _run(f"ALTER TABLE {quote(live.sql.name)} DROP COLUMN {quote(one['name'])}")

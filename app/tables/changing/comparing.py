@@ -1,0 +1,210 @@
+"""What differs between two tables, as steps in words; fields are the same by their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from secrets import token_hex
+from typing import Any, NamedTuple
+
+from app.errors import Invalid
+from app.fields import Field
+from app.fields.names import bare, field_name, is_field_name
+from app.tables.table import ACCESS, Table, check
+
+MOST_FIELDS = 300
+FREE, CHECKED, DESTRUCTIVE = "free", "checked", "destructive"
+SAID = ("relabel", "help", "order", "label", "list", "title", "access")
+"""The kinds of steps that change no column: what can be said in the browser of a table that is written."""
+CONVERTS = ("retype", "options")
+"""The kinds of steps that, where they are checked, turn every value into another."""
+
+
+class Step(NamedTuple):
+    """One thing that is changed.
+
+    `kind` is one of add, restore, drop, relabel, rename, retype, options, help, default, require,
+    relax, unique, not_unique; or, of the table itself and without a field, label, order, list, title,
+    access. `risk` is `free` (nothing can go wrong), `checked` (the records have to be looked at) or
+    `destructive` (values go out of sight, for thirty days). `words` say in a sentence what will happen.
+    """
+
+    kind: str
+    old: Field | None
+    new: Field | None
+    risk: str
+    words: str
+
+    @property
+    def field(self) -> str:
+        """The field's name, as choices and errors go by: the new one, of a dropped field the old."""
+        one = self.new or self.old
+        return one.name if one else ""
+
+
+def new_id() -> str:
+    """An id for a field that is added."""
+    return token_hex(6)
+
+
+def compare(old: Table, new: Table) -> tuple[Step, ...]:
+    """The steps from one table to another, in the order of the new one's fields; empty where they are
+    declared alike. A field whose id the old one has dropped is restored."""
+    new = follow(old, new)
+    old, new = (one.read(one.document()) for one in (old, new))  # without what other tables say
+    before = {one.id: one for one in old.fields}
+    dropped = {one.field.id: one.field for one in old.dropped}
+    steps = [*_of_table(old, new)]
+    for one in new.fields:
+        if one.id in before:
+            steps += _of_field(before[one.id], one)
+        else:
+            steps += _come(dropped.get(one.id), one)
+    kept = {one.id for one in new.fields}
+    gone = [one for one in old.fields if one.id not in kept]
+    return (*steps, *(Step("drop", one, None, DESTRUCTIVE, _DROPPED.format(one)) for one in gone))
+
+
+_DROPPED = "“{0.label}” goes out of sight with its values; they can be restored for thirty days."
+
+
+def sources(table: Table) -> dict[str, tuple[str, Field]]:
+    """The column that has the values of each field, by its id; dropped ones among them."""
+    dropped = {one.field.id: (one.column, one.field) for one in table.dropped}
+    return {**dropped, **{one.id: (one.name, one) for one in table.fields}}
+
+
+def wanted(old: Table, new: Table) -> Table:
+    """The new table as it can be declared. Raises Invalid, naming what cannot be."""
+    new = follow(old, new)
+    if len(new.fields) > max(MOST_FIELDS, len(old.fields)):
+        words = f"A table has room for {MOST_FIELDS} fields; this would have {len(new.fields)}"
+        raise Invalid(words, [("fields", words)])
+    if errors := [error for step in compare(old, new) for error in _wrong(step, new)]:
+        raise Invalid(errors=errors)
+    same = replace(new, id=old.id, version=old.version, tool=old.tool, name=old.name)
+    return check(replace(same, owner_id=old.owner_id, dropped=old.dropped))
+
+
+def _wrong(step: Step, new: Table) -> Iterator[tuple[str, str]]:
+    """What is wrong with a field that comes or is called something else."""
+    one = step.new
+    if one and step.old and step.kind in CONVERTS and step.risk != FREE:
+        if any(it.type.column(it) is None for it in (step.old, one)):
+            words = f"{one.label} cannot become {one.type.noun}; add a field, then drop this one"
+            yield one.name, words
+    if one is None or step.kind not in ("add", "restore", "relabel", "rename"):
+        return
+    others = [other for other in new.fields if other.id != one.id]
+    if not one.label.strip():
+        yield one.name, f"The name of {one.name} must not be empty"
+    elif twin := next((it for it in others if bare(it.label) == bare(one.label)), None):
+        yield one.name, f"“{one.label}” and “{twin.label}” are too alike; choose another name"
+    if not is_field_name(one.name):
+        words = f"“{one.name[:40]}” cannot be the name of a column"
+        yield one.name, f"{words}; “{field_name(one.name)}” can"
+    elif any(other.name == one.name for other in others):
+        yield one.name, f"Two fields would have the column {one.name}"
+
+
+def follow(old: Table, new: Table) -> Table:
+    """The new table, whose title and list, where they are the old ones, go by the names of now."""
+    names = {one.id: one.name for one in new.fields}
+    renamed = {one.name: names.get(one.id, one.name) for one in old.fields}
+
+    def now(was: Sequence[str], name: str) -> str:
+        return renamed.get(name, name) if name in was or name not in new.by_name else name
+
+    title = now([old.title] if new.title == old.title else [], new.title)
+    was = old.list_display if new.list_display == old.list_display else ()
+    listed = dict.fromkeys(now(was, name) for name in new.list_display)
+    return replace(
+        new, title=title, list_display=tuple(name for name in listed if name in new.by_name)
+    )
+
+
+def _of_table(old: Table, new: Table) -> Iterator[Step]:
+    def step(kind: str, words: str) -> Step:
+        return Step(kind, None, None, FREE, words)
+
+    if old.label != new.label:
+        yield step("label", f"The table “{old.label}” is called “{new.label}”.")
+    if old.access != new.access:
+        yield step("access", f"Who may use it: {ACCESS.get(new.access, new.access)}.")
+    same = {one.id for one in old.fields} & {one.id for one in new.fields}
+    orders = [[one.id for one in table.fields if one.id in same] for table in (old, new)]
+    if orders[0] != orders[1]:
+        yield step("order", "The fields stand in another order.")
+    yield from _by_name(old, new, step)
+
+
+def _by_name(old: Table, new: Table, step: Any) -> Iterator[Step]:
+    """What a table says of fields by their names."""
+    ids = [{one.name: one.id for one in table.by_name.values()} for table in (old, new)]
+    listed = [
+        [names.get(name) for name in table.list_display]
+        for names, table in zip(ids, (old, new), strict=True)
+    ]
+    if listed[0] != listed[1]:
+        shown = ", ".join(one.label for one in new.shown)
+        yield step("list", f"Lists show {shown or 'the first fields'}.")
+    title = new.by_name.get(new.title)
+    if title and ids[0].get(old.title) != title.id:
+        yield step("title", f"Records are called by “{title.label}”.")
+
+
+def _come(dropped: Field | None, new: Field) -> Iterator[Step]:
+    """A field that the old table does not have, or not any more."""
+    if dropped:
+        yield Step("restore", dropped, new, FREE, f"“{new.label}” comes back with its values.")
+        yield from _of_field(dropped, new)
+        return
+    yield Step("add", None, new, FREE, f"“{new.label}” is added: {new.type.noun}.")
+    for one in _rules(replace(new, required=False, unique=False), new):
+        yield one._replace(old=None)
+
+
+def _of_field(old: Field, new: Field) -> Iterator[Step]:
+    def free(kind: str, words: str) -> Step:
+        return Step(kind, old, new, FREE, words)
+
+    if old.label != new.label:
+        yield free("relabel", f"“{old.label}” is called “{new.label}”.")
+    if old.name != new.name:
+        words = (
+            f"The column {old.name} is called {new.name}, also in addresses and exports by name."
+        )
+        yield free("rename", words)
+    if (old.type.name, old.type.declared(old)) != (new.type.name, new.type.declared(new)):
+        yield _retyped(old, new)
+    if old.help != new.help:
+        yield free("help", f"The help of “{new.label}” changes.")
+    if old.default != new.default:
+        words = (
+            f"new records begin with “{new.default}” in it" if new.default else "it has no default"
+        )
+        yield free("default", f"“{new.label}”: {words}; records that there are stay.")
+    yield from _rules(old, new)
+
+
+def _retyped(old: Field, new: Field) -> Step:
+    kind = "options" if old.type.name == new.type.name else "retype"
+    words = (
+        f"“{new.label}” becomes {new.type.noun}" if kind == "retype" else f"“{new.label}” changes"
+    )
+    if new.type.writable == old.type.writable and new.type.takes(old, new):
+        return Step(kind, old, new, FREE, f"{words}; every value fits as it is.")
+    return Step(kind, old, new, CHECKED, f"{words}; the values are converted, the old ones kept.")
+
+
+def _rules(old: Field, new: Field) -> Iterator[Step]:
+    label = new.label
+    if new.required and not old.required:
+        yield Step("require", old, new, CHECKED, f"“{label}” must not be empty any more.")
+    elif old.required and not new.required:
+        yield Step("relax", old, new, FREE, f"“{label}” may be empty.")
+    if new.unique and not old.unique:
+        words = f"No two records may have the same value in “{label}”."
+        yield Step("unique", old, new, CHECKED, words)
+    elif old.unique and not new.unique:
+        yield Step("not_unique", old, new, FREE, f"Records may have the same value in “{label}”.")

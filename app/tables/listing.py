@@ -1,0 +1,386 @@
+"""Lists: what an address asks for, as SQL; pages of it by number and by key; all of it for an export.
+
+An address says everything: `q=` (search), `<field>=` and `<field>__<lookup>=` (filters),
+`sort=-field,field`, `fields=a,b`, `per_page=`, and `page=`, which is a number or a key.
+A key says after or before which record a page lies, so that it costs the same however deep it is:
+`page=after-<key>`, where the key has the number of the first row, the values sorted by, and the id.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from app import fields
+from app.clock import today
+from app.errors import BadAddress, Invalid
+from app.extensions import db
+from app.fields import Field, lookups
+from app.permissions import Actor, require
+from app.tables import history
+from app.tables.catalog import Live
+
+WORDS = {"q", "sort", "fields", "page", "per_page"}
+PER_PAGE, MOST_PER_PAGE, MOST_WORDS = 50, 200, 10
+MOST_SORTED, MOST_FILTERS, MOST_TOGETHER = 10, 50, 200
+"""SQLite takes no condition that is nested deeper than a thousand, and a chain of `or` is."""
+LONGEST_KEY = 2_000
+"""Characters: an address has room for no more than that."""
+BLOCK = 2_000
+MOST_KEPT = 200
+"""Statements, and what else there is in the memo of a table."""
+
+Args = Mapping[str, Sequence[str]]
+
+
+class Filter(NamedTuple):
+    """One condition: `texts` as the address has them."""
+
+    field: Field
+    lookup: str
+    texts: tuple[str, ...]
+
+    @property
+    def parameter(self) -> str:
+        """Its name in an address."""
+        return self.field.name if self.lookup == "exact" else f"{self.field.name}__{self.lookup}"
+
+
+class Query(NamedTuple):
+    """What an address asks for. `sort` has fields, and whether from the largest down."""
+
+    fields: tuple[Field, ...]
+    q: str = ""
+    filters: tuple[Filter, ...] = ()
+    sort: tuple[tuple[Field, bool], ...] = ()
+    per_page: int = PER_PAGE
+    page: str = "1"
+
+
+class Page(NamedTuple):
+    """One page of a list. `rows` begin with the id and go on with the query's fields; `first` is the
+    place of the first row in the whole list, from 1; `next` and `prev` are values for `page=`."""
+
+    query: Query
+    rows: Sequence[Sequence[Any]]
+    first: int
+    found: int
+    total: int
+    next: str = ""
+    prev: str = ""
+
+    @property
+    def last(self) -> int:
+        """The place of the last row."""
+        return self.first + len(self.rows) - 1
+
+
+# What an address asks for ----------------------------------------------------------------------
+
+
+def read(live: Live, args: Args) -> Query:
+    """The query of an address. Raises BadAddress, naming what is unknown and what works."""
+    try:
+        return Query(
+            fields=_fields(live, args),
+            q=_one(args, "q").strip(),
+            filters=_filters(live, args),
+            sort=_sort(live, _one(args, "sort") or ",".join(live.table.ordering)),
+            per_page=_number(args, "per_page", PER_PAGE, MOST_PER_PAGE),
+            page=_one(args, "page") or "1",
+        )
+    except Invalid as error:
+        raise BadAddress(str(error), error.errors) from None
+
+
+def _one(args: Args, name: str) -> str:
+    texts = args.get(name, ())
+    if len(texts) > 1 or any("\0" in text for text in texts):
+        raise Invalid(f"{name} is taken once here.", [(name, "takes one value")])
+    return texts[0] if texts else ""
+
+
+def _number(args: Args, name: str, usual: int, most: int) -> int:
+    text = _one(args, name) or str(usual)
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= most):
+        raise Invalid(f"{name} is a number from 1 to {most:,}.", [(name, f"1 to {most:,}")])
+    return int(text)
+
+
+def _field(live: Live, name: str) -> Field:
+    found = live.table.by_name.get(name)
+    if found is None:
+        known = ", ".join(live.table.by_name)
+        words = f"{live.table.label} has no field “{name[:60]}”; it has {known}."
+        raise Invalid(words, [(name[:60], "unknown field")])
+    return found
+
+
+def _fields(live: Live, args: Args) -> tuple[Field, ...]:
+    names = [name for text in args.get("fields", ()) for name in text.split(",") if name]
+    return tuple(_field(live, name) for name in dict.fromkeys(names)) or live.table.shown
+
+
+def _sort(live: Live, text: str) -> tuple[tuple[Field, bool], ...]:
+    found: dict[Field, bool] = {}
+    for name in filter(None, text.split(",")):
+        found.setdefault(_field(live, name.removeprefix("-")), name.startswith("-"))
+    if len(found) > MOST_SORTED:
+        raise Invalid(f"A list is sorted by up to {MOST_SORTED} fields.", [("sort", "too many")])
+    return tuple(found.items())
+
+
+def _filters(live: Live, args: Args) -> tuple[Filter, ...]:
+    names = [name for name in args if name not in WORDS]
+    if len(names) > MOST_FILTERS:
+        raise Invalid(f"A list takes up to {MOST_FILTERS} filters.", [(names[0][:60], "too many")])
+    return tuple(_filter(live, name, args[name]) for name in names)
+
+
+def _filter(live: Live, name: str, texts: Sequence[str]) -> Filter:
+    bare, _, lookup = name.rpartition("__")
+    if not bare or name in live.table.by_name:
+        bare, lookup = name, "exact"
+    found = Filter(_field(live, bare), lookup, tuple(texts))
+    fields.where(found.field, live.columns[found.field.name], lookup, found.texts)
+    return found
+
+
+# Pages -----------------------------------------------------------------------------------------
+
+
+def page(actor: Actor, live: Live, query: Query) -> Page:
+    """A page of the list. Raises Forbidden, BadAddress."""
+    require(actor, "list", live.table)
+    _require_sorting(actor, live, query)
+    wanted = where(live, query)
+    found, total = _counts(live, wanted, (query.q, query.filters, today()))
+    if query.page.startswith(("after-", "before-")):
+        return _page_by_key(live, query, wanted, found, total)
+    first = (_page_number(query.page) - 1) * query.per_page + 1
+    rows = _run(_numbered(live, query, wanted), limit=query.per_page, offset=first - 1)
+    return _page(live, query, rows, first, found, total)
+
+
+def some(actor: Actor, live: Live, query: Query, limit: int) -> Sequence[Sequence[Any]]:
+    """The first rows that fit, without counting the others. Raises Forbidden."""
+    require(actor, "list", live.table)
+    return _run(_select(live, query, where(live, query)).limit(limit))
+
+
+def _require_sorting(actor: Actor, live: Live, query: Query) -> None:
+    """An order by the titles of another table tells of them, so it takes the right to that table."""
+    for field, _ in query.sort:
+        if (target := live.target(field)) is not None:
+            require(actor, "list", live.other(target).table)
+
+
+def _page_number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:10]) < 10**9):
+        raise BadAddress("page is a number from 1, or what a page gave as its neighbour.")
+    return int(text)
+
+
+def _page(
+    live: Live, query: Query, rows: Sequence[Any], first: int, found: int, total: int
+) -> Page:
+    """The page with these rows, with keys of its neighbours; the rows lose what was only sorted by."""
+    shown = len(query.fields) + 1
+    made = Page(query, [row[:shown] for row in rows], first, found, total)
+    if rows and made.last < found:
+        made = made._replace(next=_neighbour(live, "after", query, rows[-1], made.last + 1))
+    if rows and first > 1:
+        made = made._replace(prev=_neighbour(live, "before", query, rows[0], first))
+    return made
+
+
+def _neighbour(live: Live, way: str, query: Query, row: Sequence[Any], place: int) -> str:
+    """The page after or before a row, where `place` is; by number where its texts make too long a key."""
+    key = _key(live, query, row, place)
+    if len(key) <= LONGEST_KEY:
+        return f"{way}-{key}"
+    return str((place - (1 if way == "after" else 2)) // query.per_page + 1)
+
+
+def _page_by_key(live: Live, query: Query, wanted: Any, found: int, total: int) -> Page:
+    forward = query.page.startswith("after-")
+    place, values, record_id = _read_key(live, query, query.page.partition("-")[2])
+    beyond = _beyond(live, query, values, record_id, forward)
+    both = beyond if wanted is None else sa.and_(wanted, beyond)
+    rows = _run(_select(live, query, both, forward).limit(query.per_page))
+    if not forward:
+        rows, place = rows[::-1], max(place - len(rows), 1)
+    return _page(live, query, rows, place, found, total)
+
+
+def _run(query: sa.Select[Any], **values: int) -> Sequence[Any]:
+    return db.session.connection().execute(query, values).all()
+
+
+def _numbered(live: Live, query: Query, wanted: sa.ColumnElement[bool] | None) -> sa.Select[Any]:
+    """The rows of a page by number; the statement of a list without conditions is made once."""
+    about = "select", query.fields, query.sort
+    if wanted is None and about in live.memo:
+        found: sa.Select[Any] = live.memo[about]
+        return found
+    found = _select(live, query, wanted)
+    found = found.limit(sa.bindparam("limit", type_=sa.Integer)).offset(
+        sa.bindparam("offset", type_=sa.Integer)
+    )
+    if wanted is None and len(live.memo) < MOST_KEPT:
+        live.memo[about] = found
+    return found
+
+
+def _select(
+    live: Live, query: Query, wanted: sa.ColumnElement[bool] | None, forward: bool = True,
+    stored: bool = False,
+) -> sa.Select[Any]:  # fmt: skip
+    """The rows: the id, the fields shown, then the fields sorted by."""
+    columns = live.columns
+    chosen: list[Any] = [columns["id"], *(columns[one.name] for one in query.fields)]
+    if stored:
+        chosen = [sa.type_coerce(one, sa.types.NullType()) for one in chosen]
+    sorting = (one.type.sorting(one, live)[1] for one, _ in query.sort)
+    chosen += [column.label(f"sort_{i}") for i, column in enumerate(sorting)]
+    found = sa.select(*chosen).order_by(*_order(live, query, forward))
+    return found if wanted is None else found.where(wanted)
+
+
+def _order(live: Live, query: Query, forward: bool) -> list[sa.ColumnElement[Any]]:
+    """Blanks last whichever way, equals by id; all of it turned round for a page before a key."""
+    order: list[sa.ColumnElement[Any]] = []
+    for field, descending in query.sort:
+        by, column = field.type.sorting(field, live)
+        blank, key = column.is_(None), by.type.order(column)
+        order.append(blank if forward else blank.desc())
+        order.append(key.desc() if descending == forward else key.asc())
+    return [*order, live.columns["id"].asc() if forward else live.columns["id"].desc()]
+
+
+def _beyond(
+    live: Live, query: Query, values: Sequence[Any], record_id: int, forward: bool
+) -> sa.ColumnElement[bool]:
+    """What lies after (or before) the record with these values, in the list's order."""
+    number = live.columns["id"]
+    found: sa.ColumnElement[bool] = number > record_id if forward else number < record_id
+    for (field, descending), value in reversed([*zip(query.sort, values, strict=True)]):
+        by, column = field.type.sorting(field, live)
+        if value is None:
+            further = sa.false() if forward else column.isnot(None)
+            found = sa.or_(further, sa.and_(column.is_(None), found))
+            continue
+        key = by.type.order(column)
+        same = by.type.order(sa.literal(value, column.type))
+        further = key < same if descending == forward else key > same
+        if forward:
+            further = sa.or_(further, column.is_(None))
+        found = sa.or_(further, sa.and_(key == same, found))
+    return found
+
+
+def _sorted_by(live: Live, query: Query) -> list[Field]:
+    """The fields that the values of a key are of."""
+    return [field.type.sorting(field, live)[0] for field, _ in query.sort]
+
+
+def _key(live: Live, query: Query, row: Sequence[Any], place: int) -> str:
+    values = row[len(query.fields) + 1 :]
+    texts = [
+        None if value is None else by.type.text(value, by)
+        for by, value in zip(_sorted_by(live, query), values, strict=True)
+    ]
+    packed = json.dumps([place, row[0], *texts], ensure_ascii=False, separators=(",", ":"))
+    return base64.urlsafe_b64encode(packed.encode()).decode().rstrip("=")
+
+
+def _read_key(live: Live, query: Query, text: str) -> tuple[int, list[Any], int]:
+    try:
+        packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        place, record_id, *texts = json.loads(packed)
+        values = [
+            one if one is None else by.type.parse(one, by)
+            for by, one in zip(_sorted_by(live, query), texts, strict=True)
+        ]
+        if type(place) is type(record_id) is int and 0 < place < 2**31 and 0 <= record_id < 2**31:
+            return place, values, record_id
+    except (ValueError, TypeError, AttributeError, RecursionError, Invalid):
+        pass
+    raise BadAddress("The key of this page is not one of this list. Begin with page=1.")
+
+
+# Conditions ------------------------------------------------------------------------------------
+
+
+def where(live: Live, query: Query) -> sa.ColumnElement[bool] | None:
+    """The condition of search and filters; None where there is neither."""
+    found = [
+        fields.where(one.field, live.columns[one.field.name], one.lookup, one.texts)
+        for one in query.filters
+    ]
+    columns = [live.columns[one.name] for one in live.table.searched]
+    for word in query.q.split()[:MOST_WORDS]:
+        found.append(_any([lookups.contains(one, word) for one in columns]))
+    return sa.and_(*found) if found else None
+
+
+def _any(conditions: Sequence[sa.ColumnElement[bool]]) -> sa.ColumnElement[bool]:
+    """One of the conditions, of which a table with very many fields has very many."""
+    if len(conditions) > MOST_TOGETHER:
+        starts = range(0, len(conditions), MOST_TOGETHER)
+        parts = [_any(conditions[start : start + MOST_TOGETHER]) for start in starts]
+        conditions = [sa.case((one, sa.true()), else_=sa.false()) for one in parts]
+    return sa.or_(sa.false(), *conditions)
+
+
+def _counts(live: Live, wanted: sa.ColumnElement[bool] | None, about: Any) -> tuple[int, int]:
+    """How many records fit, and how many there are. Both are kept for as long as nobody writes into
+    the table; not what a condition on other tables may decide."""
+    newest = history.newest(live)
+    known: dict[Any, Any] = live.memo.get("counts", {})
+    if known.get("newest") != newest or len(known) > MOST_KEPT:
+        known = live.memo["counts"] = {"newest": newest}
+    for name, condition in ((None, None), (about, wanted)):
+        if name not in known or condition is not None and live.reads_others:
+            query = sa.select(sa.func.count()).select_from(live.sql)
+            query = query if condition is None else query.where(condition)
+            known[name] = db.session.connection().scalar(query)
+    return known[about], known[None]
+
+
+# Everything ------------------------------------------------------------------------------------
+
+
+def every(actor: Actor, live: Live, query: Query) -> Iterator[Sequence[Any]]:
+    """All rows that fit, in the list's order. Raises Forbidden at once."""
+    return (row for rows in blocks(actor, live, query) for row in rows)
+
+
+def blocks(
+    actor: Actor, live: Live, query: Query, stored: bool = False
+) -> Iterator[Sequence[Sequence[Any]]]:
+    """The same in blocks by key: constant memory, and no transaction that stays open while a slow client
+    reads. Values are `stored`: as the driver gives them, for who turns each into something else."""
+    require(actor, "export", live.table)
+    _require_sorting(actor, live, query)
+    return _blocks(live, query._replace(per_page=BLOCK), where(live, query), stored)
+
+
+def _blocks(
+    live: Live, query: Query, wanted: Any, stored: bool
+) -> Iterator[Sequence[Sequence[Any]]]:
+    shown, both = len(query.fields) + 1, wanted
+    while True:
+        found = db.session.execute(_select(live, query, both, stored=stored).limit(query.per_page))
+        # what is only passed on needs no objects of SQLAlchemy round it
+        rows: Any = found.cursor.fetchall() if stored and not query.sort else found.all()  # type: ignore[attr-defined]
+        db.session.rollback()
+        yield [row[:shown] for row in rows] if query.sort else rows
+        if len(rows) < query.per_page:
+            return
+        beyond = _beyond(live, query, rows[-1][shown:], rows[-1][0], True)
+        both = beyond if wanted is None else sa.and_(wanted, beyond)

@@ -1,0 +1,6 @@
+"""What `tests/tables/test_exporting.py` asks of a drawn table, asked of an imported and a written one."""
+
+from tests.suites import doors
+from tests.tables import conftest, test_exporting
+
+globals().update(doors.shared(conftest, test_exporting))
