@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from app import create_app, database, jobs
@@ -21,12 +21,17 @@ from app.models import Job
 from app.permissions import SYSTEM
 from app.tables import catalog, records
 from app.tables.changing import apply, examine
-from app.tables.changing.comparing import FREE
+from app.tables.changing.comparing import CONVERTS, FREE
 from app.tables.table import Table
 from tests.core import laws
 from tests.core.laws import values
 
-FIELDS = [one for one in laws.FIELDS if one.type.column(one) is not None]
+FIELDS = [  # links are of other tables' records: their conversions have tests of their own
+    one for one in laws.FIELDS if one.type.column(one) is not None and one.type.target(one) is None
+]
+TARGETS = [
+    one for one in FIELDS if not one.type.given
+]  # what is counted is unique: tested by itself
 NAMES = [one.name for one in FIELDS]
 
 
@@ -48,7 +53,7 @@ def engine(request: Any, tmp_path_factory: Any) -> Iterator[sa.Engine]:
 def readable(source: Field) -> list[Any]:
     """Values of the field that are examples of other types, such as the text 12.50."""
     found = []
-    for other in FIELDS:
+    for other in TARGETS:
         try:
             found.append(source.type.parse(other.type.example_of(other), source))
         except Invalid:
@@ -58,6 +63,7 @@ def readable(source: Field) -> list[Any]:
 
 def columns(source: Field) -> st.SearchStrategy[list[Any]]:
     one = st.one_of(st.none(), values(source), st.sampled_from(readable(source)))
+    one = st.none() if source.type.given else one
     return st.lists(one, min_size=4, max_size=8)
 
 
@@ -68,7 +74,7 @@ def field_of(source: Field, target: Field) -> Field:
 
 def table_of(source: Field, found: list[Any]) -> catalog.Live:
     """A table in which every field has the same values, one for each target."""
-    fields = tuple(field_of(source, target) for target in FIELDS)
+    fields = tuple(field_of(source, target) for target in TARGETS)
     tool, name = catalog.free_names("Matrix")
     with writing():
         live = catalog.create(Table(0, 0, tool, name, "Matrix", fields))
@@ -79,7 +85,7 @@ def table_of(source: Field, found: list[Any]) -> catalog.Live:
 
 def becoming(live: catalog.Live) -> Table:
     """The same fields, each of its target's type."""
-    pairs = zip(live.table.fields, FIELDS, strict=True)
+    pairs = zip(live.table.fields, TARGETS, strict=True)
     fields = [replace(one, type=to.type, options=to.options) for one, to in pairs]
     return replace(live.table, fields=tuple(fields))
 
@@ -91,11 +97,17 @@ def stored(live: catalog.Live, column: str, field: Field) -> list[Any]:
 
 
 @pytest.mark.parametrize("source", FIELDS, ids=NAMES)
-@settings(max_examples=2, suppress_health_check=list(HealthCheck))
+@settings(
+    # a case makes a table and changes all of its fields, too dear to look for a smaller one
+    max_examples=3,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 @given(data=st.data())
 def test_a_conversion_does_what_the_dry_run_has_said_and_keeps_what_was(engine, source, data):
-    found = data.draw(columns(source))
-    live = table_of(source, found)
+    live = table_of(source, data.draw(columns(source)))
+    first = live.table.fields[0]
+    found = stored(live, first.name, first)  # the app numbers records itself
     seen = examine(SYSTEM, live, becoming(live))
     choices = {one.step.field: "clear" for one in seen.checks}
     job = apply(SYSTEM, live, becoming(live), live.table.version, choices)
@@ -104,7 +116,8 @@ def test_a_conversion_does_what_the_dry_run_has_said_and_keeps_what_was(engine, 
     done = db.session.get(Job, job.id, populate_existing=True)
     assert done.state == "done"
     new = catalog.get(SYSTEM, live.table.tool, live.table.name)
-    for check in seen.checks:
+    converted = [one for one in seen.checks if one.step.kind in CONVERTS]
+    for check in converted:
         field = check.step.new
         counts = {**done.result["counts"][field.name], "total": len(found)}
         assert counts == check.counts
@@ -119,7 +132,7 @@ def test_a_conversion_does_what_the_dry_run_has_said_and_keeps_what_was(engine, 
         ]
         assert texts == [told[record_id] for record_id in sorted(told)]
     kept = Counter(one.field.name for one in new.table.dropped)
-    assert kept == Counter(one.step.field for one in seen.checks)
+    assert kept == Counter(one.step.field for one in converted)
     for one in new.table.dropped:
         assert stored(new, one.column, one.field) == found
     for step in seen.steps:
