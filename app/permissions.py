@@ -68,6 +68,8 @@ class Actor(UserMixin):
 
 SYSTEM = Actor(id=0, name="command line", email="", admin=True)
 """The operator at the machine itself, in commands."""
+NOBODY = Actor(id=0, name="not signed in", email="")
+"""Whoever uses a public page without an account."""
 
 
 def may(actor: Actor | None, action: str, subject: str | Guarded = "", record: Any = None) -> bool:

@@ -12,14 +12,14 @@ from typing import Any
 
 import sqlalchemy as sa
 import sqlalchemy.orm as so
-from flask import g
+from flask import g, has_request_context
 
 from app import trips
 from app.errors import Invalid
 from app.extensions import db
 from app.fields import Field
 from app.models import Change
-from app.permissions import Actor, require
+from app.permissions import NOBODY, Actor, require
 from app.tables import catalog
 from app.tables.catalog import Live
 from app.tables.table import SYSTEM
@@ -68,11 +68,10 @@ def _entry(
 
 
 def _asking() -> dict[str, Any]:
-    """Whoever is signed in, where a view of somebody's own writes. Raises RuntimeError elsewhere."""
-    actor = g.get("actor")
-    if actor is None:
+    """Whoever asks, where a view of somebody's own writes. Raises RuntimeError elsewhere."""
+    if not has_request_context():
         raise RuntimeError("a table is written and nobody has said who acts: use history.acting")
-    return {"actor": actor, "job_id": None, "created": "create"}
+    return {"actor": g.get("actor") or NOBODY, "job_id": None, "created": "create"}
 
 
 # The listener ----------------------------------------------------------------------------------

@@ -91,8 +91,8 @@ class Loan(db.Model):
 
     def _refuse_if_out(self) -> None:
         # whoever else lends it at this moment waits here
-        item = sa.select(Item.code).where(Item.id == self.item_id).with_for_update()
-        code = db.session.scalar(item)
+        item = sa.select(Item.code).where(Item.id == self.item_id)
+        code = db.session.scalar(item.with_for_update(key_share=True))
         other = db.session.scalar(Loan.out(self.item_id).where(Loan.id != self.id))
         if other is not None and self.returned_at is None:
             since = f"{other.borrower} has had it since {day(other.lent_at)}"

@@ -87,6 +87,12 @@ def test_writes_of_its_own_services_are_in_its_history(people, visitors):
     assert changes(visitors)[1][2] == {"badge": ["B-new", "B-7"]}
 
 
+def test_a_public_page_may_write_without_anybody_signed_in(app, people, visitors):
+    with app.test_request_context("/"), writing():
+        db.session.add(visitors.model(name="Ada"))
+    assert [(action, who) for action, who, _ in changes(visitors)] == [("create", "not signed in")]
+
+
 def test_a_write_that_nobody_announced_is_refused(people, visitors):
     with pytest.raises(RuntimeError, match="acting"), writing():
         db.session.add(visitors.model(name="Ada"))
