@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
-
 from flask import Response
 
 from app.current import the_request
@@ -26,7 +24,7 @@ _NAMES = {name.lower() for name in SECURITY_HEADERS}
 
 def names_of(response: Response) -> set[str]:
     """The headers that are there, in lower case; looking for one that is not would raise inside Werkzeug."""
-    return set(map(str.lower, map(itemgetter(0), response.headers)))
+    return {name.lower() for name, _value in response.headers}
 
 
 def make_safe(response: Response) -> Response:

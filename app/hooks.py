@@ -163,8 +163,13 @@ BEFORE = (
 
 def conditional(response: Response) -> Response:
     """Answers 304 where the browser's copy is still right, by the ETag the view has set."""
-    if response.status_code == 200 and "etag" in names_of(response) and not response.is_streamed:
-        asked = request.environ.get("HTTP_IF_NONE_MATCH", "")
+    asked = the_request().environ.get("HTTP_IF_NONE_MATCH")
+    if (
+        asked
+        and response.status_code == 200
+        and response.get_etag()[0]
+        and not response.is_streamed
+    ):
         plain = re.sub(r":(gzip|br|zstd|deflate)\"", '"', asked)  # compression adds its name
         response.make_conditional({**request.environ, "HTTP_IF_NONE_MATCH": plain})
     return response
@@ -188,8 +193,8 @@ def caching(response: Response) -> Response:
 
 def compression(response: Response) -> Response:
     """Compresses the body with what the browser understands: Zstandard, Brotli or gzip."""
-    smallest = the_app().config["COMPRESS_MIN_SIZE"]
-    if (response.content_length or smallest) < smallest:
+    body = response.response
+    if type(body) is list and sum(map(len, body)) < the_app().config["COMPRESS_MIN_SIZE"]:
         return response  # too small to gain anything
     return compress.after_request(response)
 

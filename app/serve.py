@@ -17,6 +17,7 @@ from werkzeug.serving import is_running_from_reloader
 
 from app import database, logs, worker
 from app.config import StartError
+from app.threads import warm
 
 DRAIN_SECONDS = 25
 # Where there is no poll(), as on Windows, select() takes no more than 512 sockets.
@@ -41,6 +42,7 @@ def serve(
         raise SystemExit(
             f"{why} Try another one: python run.py --port {(port or 8000) + 1}"
         ) from None
+    warm(server.task_dispatcher)
     port = getattr(server, "effective_port", None) or server.effective_listen[0][1]
     _announce(app, _address(app, host, port))
     signal.signal(signal.SIGTERM, _stop)
