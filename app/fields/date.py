@@ -308,7 +308,8 @@ class DateTime(Dated):
 
     def show(self, value: datetime, field: Field) -> Markup:
         local = _naive(value)
-        return _time(self.text(value, field), f"{clock.day(local.date())}, {local:%H:%M}")
+        iso, words = self.text(value, field), f"{clock.day(local.date())}, {local:%H:%M}"
+        return Markup('<time datetime="{}" title="{}">{}</time>').format(iso, iso, words)
 
 
 class Time(FieldType):
@@ -370,4 +371,4 @@ def _plain(moment: datetime) -> bool:
 
 
 def _time(iso: str, words: str) -> Markup:
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(iso, iso, words)
+    return Markup('<time datetime="{}">{}</time>').format(iso, words)
