@@ -6,6 +6,7 @@ records    the only writer of records
 links      links as people see and type them: by title
 derived    fields that are worked out: what formulas, lookups and rollups have in common
 across     lookups and rollups: fields that are read across links
+authors    fields that say who made a record, and who wrote it last
 formulas   fields that are worked out of others by an expression
 history    what happened to a record and a table, and taking it back
 changing   another declaration for a table in use: what that does to its records, and doing it

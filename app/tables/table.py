@@ -11,7 +11,7 @@ from app import fields
 from app.errors import Invalid
 from app.fields import Field
 from app.fields.names import is_table_name, table_name
-from app.tables import across, formulas  # noqa: F401  their types are in the registry
+from app.tables import across, authors, formulas  # noqa: F401  their types are in the registry
 
 ACCESS = {
     "private": "only you and the administrators",

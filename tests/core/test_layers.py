@@ -10,7 +10,15 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 LAYERS = (
-    ("app.config", "app.current", "app.headers", "app.logs", "app.rules", "app.threads", "app.trips"),
+    (
+        "app.config",
+        "app.current",
+        "app.headers",
+        "app.logs",
+        "app.rules",
+        "app.threads",
+        "app.trips",
+    ),
     ("app.errors", "app.extensions"),
     ("app.clock", "app.forms", "app.migrations"),
     ("app.fields",),
