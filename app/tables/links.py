@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -27,17 +27,20 @@ def titles(actor: Actor, live: Live, ids: Collection[int]) -> dict[int, str]:
     """What these records are called, by number; empty where the actor may not list them."""
     if live.title is None or not ids or not may(actor, "list", live.table):
         return {}
-    return _titles(live, live.sql.c.id.in_(ids))
+    if "titles" not in live.memo:
+        wanted = live.sql.c.id.in_(sa.bindparam("ids", expanding=True))
+        live.memo["titles"] = _titled(live, live.title).where(wanted)
+    return _titles(live.title, live.memo["titles"], {"ids": list(ids)})
 
 
-def _titles(live: Live, wanted: Any, limit: int | None = None) -> dict[int, str]:
-    title = live.title
-    assert title is not None
+def _titled(live: Live, title: Field) -> sa.Select[Any]:
+    """Records by number, with what they are called."""
     column = live.columns[title.name]
-    query = sa.select(live.sql.c.id, column).where(wanted, column.is_not(None))
-    if limit is not None:
-        query = query.order_by(title.type.order(column), live.sql.c.id).limit(limit)
-    rows = db.session.connection().execute(query)
+    return sa.select(live.sql.c.id, column).where(column.is_not(None))
+
+
+def _titles(title: Field, query: Any, values: Mapping[str, Any] | None = None) -> dict[int, str]:
+    rows = db.session.connection().execute(query, values)
     return {row[0]: title.type.text(row[1], title) for row in rows}
 
 
@@ -50,13 +53,16 @@ def suggestions(
     actor: Actor, live: Live, q: str = "", offers: str = "", limit: int = MOST_SUGGESTED
 ) -> dict[int, str]:
     """Records by title in whose titles every word occurs; of those only that `offers` says yes of."""
-    if live.title is None or not may(actor, "list", live.table):
+    title = live.title
+    if title is None or not may(actor, "list", live.table):
         return {}
-    text = sa.cast(live.columns[live.title.name], sa.String)
+    column = live.columns[title.name]
+    text = sa.cast(column, sa.String)
     wanted = [lookups.contains(text, word) for word in q.split()[:10]]
     if offers:
         wanted.append(live.columns[offers].is_(True))
-    return _titles(live, sa.and_(sa.true(), *wanted), limit)
+    query = _titled(live, title).where(*wanted)
+    return _titles(title, query.order_by(title.type.order(column), live.sql.c.id).limit(limit))
 
 
 _NUMBERED = re.compile(r"(?s:.*\()?#([1-9][0-9]{0,9})\)?", re.ASCII)
@@ -123,9 +129,19 @@ def seen(actor: Actor, live: Live, field: Field, values: Iterable[Any] = ()) -> 
 def seen_columns(
     actor: Actor, live: Live, fields: Sequence[Field], rows: Sequence[Sequence[Any]]
 ) -> list[Field]:
-    """The fields of these rows, which begin with the id, as the actor sees them."""
-    columns = [*zip(*rows, strict=True)][1:] or [()] * len(fields)
-    return [seen(actor, live, *one) for one in zip(fields, columns, strict=True)]
+    """The fields of these rows, which begin with the id, as the actor sees them. Titles are asked for
+    once for all fields that link to the same table."""
+    found = [seen(actor, live, field) for field in fields]
+    alike: dict[Live, list[tuple[Any, Sequence[Any]]]] = {}
+    for field, column in zip(found, [*zip(*rows, strict=True)][1:], strict=False):
+        if isinstance(field.type, SeenLink):
+            alike.setdefault(field.type.other, []).append((field.type, column))
+    for linking in alike.values():
+        first = linking[0][0]
+        first.load({id for kind, column in linking for one in column for id in kind.numbers(one)})
+        for kind, _column in linking:
+            kind.titles = first.titles
+    return found
 
 
 def seen_changes(

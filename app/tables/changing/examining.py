@@ -128,7 +128,7 @@ def examine(actor: Actor, live: Live, new: Table) -> Examination:
     if live.written:
         _refuse_code(steps)
     looks = {step: _Look(steps, step) for step in steps if step.risk != FREE}
-    for rows in _blocks(live, [step.old.id for step in looks if step.old]):
+    for rows in _blocks(live, [step.old.id for step in looks if step.old]) if looks else ():
         for row in rows:
             for look in looks.values():
                 look.at(row)
