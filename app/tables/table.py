@@ -29,6 +29,10 @@ SYSTEM = (
 """What every record has besides its fields: it can be shown, sorted and filtered by, never written."""
 
 
+NAMING = ("list_display", "search_fields", "ordering", "readonly_fields")
+"""The options of a table that name fields."""
+
+
 @dataclass(frozen=True)
 class Dropped:
     """A field that a table had until `at` (ISO 8601): its values are kept in a column out of the way."""
@@ -109,18 +113,19 @@ class Table:
         return {
             "label": self.label,
             "title": self.title,
-            "list_display": list(self.list_display),
+            **{option: list(getattr(self, option)) for option in NAMING},
             "fields": [one.document() for one in self.fields],
             "dropped": [one.document() for one in self.dropped],
         }
 
     def read(self, document: Mapping[str, Any]) -> Table:
         """This table as a document declares it. Raises KeyError, TypeError where it is no such document."""
+        named: dict[str, Any] = {one: tuple(document.get(one, ())) for one in NAMING}
         return replace(
             self,
             label=document["label"],
             title=document["title"],
-            list_display=tuple(document["list_display"]),
+            **named,
             fields=tuple(fields.load(one) for one in document["fields"]),
             dropped=tuple(
                 Dropped(fields.load(one["field"]), one["at"]) for one in document.get("dropped", ())

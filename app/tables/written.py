@@ -7,6 +7,7 @@ the database adds is what somebody has said in the browser: labels, order, what 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +19,7 @@ from app.extensions import db
 from app.fields import Field
 from app.fields.other import OTHER
 from app.models import Definition, Person
-from app.tables.table import SYSTEM, Table, check
+from app.tables.table import NAMING, SYSTEM, Table, check
 
 OURS = {one.name for one in SYSTEM}
 
@@ -109,8 +110,15 @@ def _as_said(table: Table, document: Any) -> Table:
     ordered = [
         replace(there[name], label=one["label"], help=one["help"]) for name, one in said.items()
     ]
+    named: dict[str, Any] = {
+        option: _still(document.get(option, getattr(table, option)), table) for option in NAMING
+    }
     return replace(
-        table, label=document["label"], title=document["title"],
-        list_display=tuple(name for name in document["list_display"] if name in there),
+        table, label=document["label"], title=document["title"], **named,
         fields=(*ordered, *(one for name, one in there.items() if name not in said)),
     )  # fmt: skip
+
+
+def _still(names: Sequence[str], table: Table) -> tuple[str, ...]:
+    """Those of the names that the table has; one that counts downwards begins with a minus."""
+    return tuple(name for name in names if name.removeprefix("-") in table.by_name)

@@ -25,6 +25,8 @@ MOST_FIELDS = 300
 MOST_LISTED = 10
 """Fields that a list shows where nobody has said more."""
 
+SORTS = {"created_at": "Created", "updated_at": "Changed"}
+"""What lists can be sorted by that is no field."""
 NOTHING = Table(0, 0, "", "", "", ())
 """What a new table begins from."""
 Errors = list[tuple[str, str]]
@@ -41,6 +43,8 @@ class Row:
     required: bool = False
     unique: bool = False
     listed: bool = True
+    searched: bool = True
+    readonly: bool = False
     default: str = ""
     help: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -53,7 +57,8 @@ class Row:
     @property
     def untouched(self) -> bool:
         """Whether nobody has put anything into it yet."""
-        return self == Row(self.id, listed=self.listed, settings=dict.fromkeys(self.settings, ""))
+        blank = dict.fromkeys(self.settings, "")
+        return self == Row(self.id, listed=self.listed, searched=self.searched, settings=blank)
 
     @property
     def asked(self) -> dict[str, str]:
@@ -77,13 +82,15 @@ class Row:
 @dataclass(frozen=True)
 class Drawing:
     """A table as it is drawn; `tool` is the name of the tool it goes into, empty for one of its own,
-    `title` the id of the field that records are called by, if somebody has said so."""
+    `title` the id of the field that records are called by, `sort` that of the one that lists are sorted
+    by, from the last to the first where it begins with a minus, if somebody has said so."""
 
     rows: Sequence[Row]
     label: str = ""
     tool: str = ""
     access: str = "private"
     title: str = ""
+    sort: str = ""
 
 
 def kinds(drawing: Drawing) -> list[tuple[str, str]]:
@@ -105,26 +112,34 @@ def empty(rows: int) -> Drawing:
 
 def of_table(table: Table) -> Drawing:
     """A table as it is."""
-    rows = [_row(one, one.name in table.list_display) for one in table.fields]
+    rows = [_row(one, table) for one in table.fields]
     title = table.by_name[table.title].id
-    return Drawing(rows, table.label, table.tool, table.access, title)
+    return Drawing(rows, table.label, table.tool, table.access, title, _sort(table))
 
 
-def _row(one: Field, listed: bool) -> Row:
+def _sort(table: Table) -> str:
+    if not table.ordering:
+        return ""
+    first = table.ordering[0]
+    id = table.by_name[first.removeprefix("-")].id
+    return f"-{id}" if first[:1] == "-" else id
+
+
+def _row(one: Field, table: Table) -> Row:
     word = word_of(one.type, dict(one.options))[0]
     settings = one.type.write_settings(one.options)
     default = one.type.text(one.type.parse(one.default, one), one, FORM)
     return Row(
-        one.id, one.label, word, one.required, one.unique, listed, default, one.help, settings
-    )
+        one.id, one.label, word, one.required, one.unique, one.name in table.list_display,
+        one in table.searched or one.type.family != "text", one.name in table.readonly_fields,
+        default, one.help, settings,
+    )  # fmt: skip
 
 
 def with_new_fields(drawing: Drawing, table: Table) -> Drawing:
     """The drawing with the fields at its end that the table has and nobody who drew it has seen."""
     drawn = {row.id for row in drawing.rows}
-    rows = [
-        _row(one, one.name in table.list_display) for one in table.fields if one.id not in drawn
-    ]
+    rows = [_row(one, table) for one in table.fields if one.id not in drawn]
     return replace(drawing, rows=[*drawing.rows, *rows])
 
 
@@ -139,7 +154,7 @@ def declared(drawing: Drawing, old: Table) -> tuple[Table, Errors]:
         names.setdefault(row.id, field_name(row.label, names.values()))
     fields = []
     for row in rows:
-        one, wrong = _declared(row, names[row.id], before.get(row.id))
+        one, wrong = _declared(row, names[row.id], before.get(row.id), old)
         errors += wrong
         shown = before.get(row.id) if wrong else one
         fields += [shown] if shown else []
@@ -148,11 +163,42 @@ def declared(drawing: Drawing, old: Table) -> tuple[Table, Errors]:
     table = replace(
         old, label=drawing.label, fields=tuple(fields), access=drawing.access,
         title=names.get(drawing.title, ""), list_display=listed or tuple(names.values())[:MOST_LISTED],
+        search_fields=_searched(rows, names, old), ordering=_ordering(drawing, names, old),
+        readonly_fields=tuple(names[row.id] for row in rows if row.readonly),
     )  # fmt: skip
     return table, errors
 
 
-def _declared(row: Row, name: str, before: Field | None) -> tuple[Field | None, Errors]:
+def _searched(rows: Sequence[Row], names: Mapping[str, str], old: Table) -> tuple[str, ...]:
+    """The fields that a search looks into; empty where that is every text."""
+    texts = [row for row in rows if row.kind.family == "text"]
+    if all(row.searched for row in texts) and not old.search_fields:
+        return ()
+    said = [
+        row for row in rows if row.searched and (row in texts or names[row.id] in old.search_fields)
+    ]
+    return () if said == texts else tuple(names[row.id] for row in said)
+
+
+def _ordering(drawing: Drawing, names: Mapping[str, str], old: Table) -> tuple[str, ...]:
+    """How lists are sorted; what code says of further fields stays while the first is the same."""
+    if drawing.sort == _sort(old):
+        return old.ordering
+    id = drawing.sort.removeprefix("-")
+    name = names.get(id, id if id in SORTS else "")
+    return (f"-{name}" if drawing.sort[:1] == "-" else name,) if name else ()
+
+
+def sorts(drawing: Drawing) -> dict[str, str]:
+    """What lists can be sorted by besides the number, and its words."""
+    by = {row.id: row.label for row in drawing.rows if row.label} | SORTS
+    down = {f"-{id}": f"{label}, from the last to the first" for id, label in by.items()}
+    return {id: words for one in by for id, words in ((one, by[one]), (f"-{one}", down[f"-{one}"]))}
+
+
+def _declared(
+    row: Row, name: str, before: Field | None, table: Table
+) -> tuple[Field | None, Errors]:
     """The field of a row, as far as it can be made, and what is wrong."""
     called, errors = row.label or "The field", list(_wrong_words(row))
     kind, implied = named(row.type)
@@ -163,7 +209,7 @@ def _declared(row: Row, name: str, before: Field | None) -> tuple[Field | None, 
     except Invalid as error:
         wrong = [(f"set-{row.id}-{one}", f"{called}: {words}") for one, words in error.errors]
         return None, errors + wrong
-    was = _row(before, row.listed) if before else None
+    was = _row(before, table) if before else None
     if before and was and (was.type, was.settings) == (row.type, row.asked):
         options = dict(before.options)
     made = Field(row.id, name, row.label, kind, row.required, row.unique, "", row.help, options)
@@ -216,6 +262,9 @@ def _wrong_words(row: Row) -> Iterator[tuple[str, str]]:
     elif len(row.label) > LONGEST_LABEL:
         words = f"The name “{row.label[:20]}…” can have up to {LONGEST_LABEL} characters"
         yield f"label-{row.id}", words
+    if row.required and row.readonly and not row.default:
+        words = f"{row.label[:40]} is required, so somebody must be able to type it, or it needs a default"
+        yield f"readonly-{row.id}", words
     if len(row.help) > LONGEST_HELP:
         words = f"The help of {row.label[:40]} can have up to {LONGEST_HELP} characters"
         yield f"help-{row.id}", words

@@ -148,7 +148,7 @@ def drawing(sent: MultiDict[str, str]) -> Drawing:
         rows.append(Row(added, listed=sum(one.listed for one in rows) < MOST_LISTED))
     return Drawing(
         rows, line(sent.get("label", "")), sent.get("tool", ""), sent.get("access", ""),
-        sent.get("title", ""),
+        sent.get("title", ""), sent.get("sort", ""),
     )  # fmt: skip
 
 
@@ -171,6 +171,8 @@ def _row(sent: MultiDict[str, str], id: str, settings: dict[str, str]) -> Row:
         f"required-{id}" in sent,
         f"unique-{id}" in sent,
         f"list-{id}" in sent,
+        f"search-{id}" in sent,
+        f"readonly-{id}" in sent,
         sent.get(f"default-{id}", "").strip(),
         line(sent.get(f"help-{id}", "")),
         settings,

@@ -172,7 +172,8 @@ def _design_page(drawn: Drawing, table: Table | None = None, **more: Any) -> Any
     page = {
         "table": table, "drawing": drawn, "sketch": sketch, "inputs": forms.preview(sketch),
         "example": drawing.example, "settings_of": partial(forms.settings_of, g.actor), "new_id": drawing.new_id(),
-        "types": drawing.kinds(drawn), "access": ACCESS, "tools": services.open_tools(g.actor),
+        "types": drawing.kinds(drawn), "sorts": drawing.sorts(drawn), "access": ACCESS,
+        "tools": services.open_tools(g.actor),
         "steps": changing.compare(table, sketch) if table else (), "sent": request.form,
         "version": forms.version(request.form) or sketch.version, "examined": None, "errors": [],
         "in_code": table is not None and catalog.by_id(table.id).written,

@@ -30,7 +30,7 @@ def drawn(*rows, **more):
     for place, row in enumerate(rows, 1):
         id = row.get("id", f"n{place}")
         form["row"].append(id)
-        form |= {f"type-{id}": "text", f"list-{id}": "1"}
+        form |= {f"type-{id}": "text", f"list-{id}": "1", f"search-{id}": "1"}
         form |= {f"{name}-{id}": text for name, text in row.items() if name != "id"}
     return form | more
 
@@ -301,6 +301,49 @@ def test_labels_rules_and_new_fields_are_changed_at_once(bob, books, table):
     ]
     assert now.by_name["price"].help == "Net"
     assert now.list_display == ("price", "title")
+
+
+def test_the_order_of_lists_what_is_searched_and_who_types_a_field_are_said_in_the_browser(
+    bob, books, table
+):
+    id = ids(table("books"))
+    new = {"row": [*id.values(), "a1"], "label-a1": "Shelf", "list-a1": "1", "search-a1": "1"}
+    unsearched = {f"search-{id['title']}": []}
+    readonly = {f"readonly-{id['price']}": "1"}
+    asked = {**new, **unsearched, **readonly, "sort": f"-{id['price']}"}
+    said = pressed(bob, {"preview": "1"}, **asked).text
+    assert "Lists are sorted by Price, from the last to the first." in said
+    assert "A search looks into Shelf." in said
+    assert "Nobody types Price." in said
+    assert pressed(bob, **asked).status_code == 303
+    now = table("books")
+    assert (now.ordering, now.search_fields, now.readonly_fields) == (
+        ("-price",),
+        ("shelf",),
+        ("price",),
+    )
+    shown = bob.get("/tools/books/books/").text
+    assert shown.index("Emma") < shown.index("Persuasion")
+    assert "Emma" not in bob.get("/tools/books/books/?q=Emma").text.partition("<tbody")[2]
+    assert 'name="price"' not in bob.get("/tools/books/books/new").text
+    assert pressed(bob).status_code == 303
+    assert table("books") == now
+
+
+def test_a_field_that_is_removed_is_no_longer_searched_or_sorted_by(bob, books, table):
+    id = ids(table("books"))
+    changes = {"sort": id["price"], f"readonly-{id['price']}": "1"}
+    assert pressed(bob, **changes).status_code == 303
+    bob.send(BOOKS, **form_in(pressed(bob, row=[id["title"]])))
+    now = table("books")
+    assert (now.ordering, now.readonly_fields) == ((), ())
+    assert bob.get("/tools/books/books/").status_code == 200
+
+
+def test_a_required_field_can_be_typed_or_has_a_default(bob, books, table):
+    id = ids(table("books"))["title"]
+    answer = pressed(bob, **{f"readonly-{id}": "1"})
+    assert (answer.status_code, "somebody must be able to type it" in answer.text) == (422, True)
 
 
 def test_what_will_happen_is_said_before_it_does(bob, books, table):

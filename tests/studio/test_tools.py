@@ -83,6 +83,21 @@ def test_what_is_said_in_the_browser_of_a_table_of_code_is_kept(app, alice):
         assert table.by_name["company"].help == "Where from"
 
 
+def test_the_options_of_a_model_can_be_said_otherwise_in_the_browser(app, alice):
+    def options():
+        with app.app_context():
+            table = catalog.tables()["visitors", "visitor"].table
+            return table.ordering, table.search_fields, table.readonly_fields
+
+    assert options() == (("-seats",), (), ("badge",))
+    sent = form_in(alice.get(SETTINGS))
+    assert alice.send(SETTINGS, **sent | {"label": ["Guests"]}).status_code == 303
+    assert options() == (("-seats",), (), ("badge",))
+    changed = {"sort": ["name"], "readonly-seats": ["1"], "search-company": []}
+    assert alice.send(SETTINGS, **form_in(alice.get(SETTINGS)) | changed).status_code == 303
+    assert options() == (("name",), ("name", "host", "badge"), ("seats", "badge"))
+
+
 def test_what_the_model_declares_is_not_changed_in_the_browser(app, alice):
     for changed in ({"type-host": ["date"]}, {"required-host": ["1"]}, {"unique-name": ["1"]}):
         answer = alice.send(SETTINGS, **form_in(alice.get(SETTINGS)) | changed)

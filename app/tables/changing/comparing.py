@@ -10,11 +10,22 @@ from typing import Any, NamedTuple
 from app.errors import Invalid
 from app.fields import Field
 from app.fields.names import bare, field_name, is_field_name
-from app.tables.table import ACCESS, Table, check
+from app.tables.table import ACCESS, NAMING, Table, check
 
 MOST_FIELDS = 300
 FREE, CHECKED, DESTRUCTIVE = "free", "checked", "destructive"
-SAID = ("relabel", "help", "order", "label", "list", "title", "access")
+SAID = (
+    "relabel",
+    "help",
+    "order",
+    "label",
+    "list",
+    "search",
+    "sort",
+    "readonly",
+    "title",
+    "access",
+)
 """The kinds of steps that change no column: what can be said in the browser of a table that is written."""
 CONVERTS = ("retype", "options")
 """The kinds of steps that, where they are checked, turn every value into another."""
@@ -24,9 +35,10 @@ class Step(NamedTuple):
     """One thing that is changed.
 
     `kind` is one of add, restore, drop, relabel, rename, retype, options, help, default, require,
-    relax, unique, not_unique; or, of the table itself and without a field, label, order, list, title,
-    access. `risk` is `free` (nothing can go wrong), `checked` (the records have to be looked at) or
-    `destructive` (values go out of sight, for thirty days). `words` say in a sentence what will happen.
+    relax, unique, not_unique; or, of the table itself and without a field, label, order, list, search,
+    sort, readonly, title, access. `risk` is `free` (nothing can go wrong), `checked` (the records have to
+    be looked at) or `destructive` (values go out of sight, for thirty days). `words` say in a sentence
+    what will happen.
     """
 
     kind: str
@@ -116,11 +128,14 @@ def follow(old: Table, new: Table) -> Table:
         return renamed.get(name, name) if name in was or name not in new.by_name else name
 
     title = now([old.title] if new.title == old.title else [], new.title)
-    was = old.list_display if new.list_display == old.list_display else ()
-    listed = dict.fromkeys(now(was, name) for name in new.list_display)
-    return replace(
-        new, title=title, list_display=tuple(name for name in listed if name in new.by_name)
-    )
+    said: dict[str, Any] = {}
+    for option in NAMING:
+        names = getattr(new, option)
+        was = [one.removeprefix("-") for one in names if names == getattr(old, option)]
+        signs = [(one[:1] == "-", now(was, one.removeprefix("-"))) for one in names]
+        there = {name: down for down, name in reversed(signs) if name in new.by_name}
+        said[option] = tuple(f"-{name}" if there[name] else name for name in reversed(there))
+    return replace(new, title=title, **said)
 
 
 def _of_table(old: Table, new: Table) -> Iterator[Step]:
@@ -141,16 +156,30 @@ def _of_table(old: Table, new: Table) -> Iterator[Step]:
 def _by_name(old: Table, new: Table, step: Any) -> Iterator[Step]:
     """What a table says of fields by their names."""
     ids = [{one.name: one.id for one in table.by_name.values()} for table in (old, new)]
-    listed = [
-        [names.get(name) for name in table.list_display]
-        for names, table in zip(ids, (old, new), strict=True)
-    ]
-    if listed[0] != listed[1]:
-        shown = ", ".join(one.label for one in new.shown)
-        yield step("list", f"Lists show {shown or 'the first fields'}.")
+    for option, kind in zip(NAMING, ("list", "search", "sort", "readonly"), strict=True):
+        said = [
+            [(one[:1] == "-", names.get(one.removeprefix("-"))) for one in getattr(table, option)]
+            for names, table in zip(ids, (old, new), strict=True)
+        ]
+        if said[0] != said[1]:
+            yield step(kind, _WORDS[kind](", ".join(_labels(new, getattr(new, option)))))
     title = new.by_name.get(new.title)
     if title and ids[0].get(old.title) != title.id:
         yield step("title", f"Records are called by “{title.label}”.")
+
+
+_WORDS = {
+    "list": lambda names: f"Lists show {names or 'the first fields'}.",
+    "search": lambda names: f"A search looks into {names or 'every text'}.",
+    "sort": lambda names: f"Lists are sorted by {names or 'number'}.",
+    "readonly": lambda names: f"Nobody types {names}." if names else "Every field can be typed.",
+}
+
+
+def _labels(table: Table, names: Sequence[str]) -> Iterator[str]:
+    for name in names:
+        label = table.by_name[name.removeprefix("-")].label
+        yield f"{label}, from the last to the first" if name[:1] == "-" else label
 
 
 def _come(dropped: Field | None, new: Field) -> Iterator[Step]:
