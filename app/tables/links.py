@@ -21,6 +21,8 @@ from app.tables.catalog import Live
 
 MOST_OFFERED, MOST_SUGGESTED, MOST_NAMED = 100, 20, 5
 """Records in a select, in the suggestions under an input, and in the words of a refusal."""
+MOST_REFUSED = 50
+"""Texts of a column for which records are named that may have been meant."""
 
 
 def titles(actor: Actor, live: Live, ids: Collection[int]) -> dict[int, str]:
@@ -164,10 +166,15 @@ class SeenLink(Link):
         self.titles: dict[int, str] = {}
         self.known: dict[str, list[int]] = {}
         self.few = False
+        self.refused = 0
 
     def load(self, ids: Collection[int]) -> None:
         """Ask for the titles of these records."""
         self.titles |= dict.fromkeys(ids, "") | titles(self.actor, self.other, ids)
+
+    def forget(self) -> None:
+        """Keep nothing of what was looked up."""
+        self.titles, self.known = {}, {}
 
     def title(self, value: int) -> str:
         """What the record is called; empty where it has no title, or none that the actor may see."""
@@ -188,16 +195,26 @@ class SeenLink(Link):
         self.expect([text], field)
         return self.known[text]
 
+    def nearest(self, value: Any, source: Field, field: Field) -> Any:
+        return self.convert(
+            value, source, field
+        )  # nothing comes near a record: it says so in its words
+
     def refusal(self, text: str, found: list[Any], field: Field) -> str:
         table = self.other.table
         label = table.label if may(self.actor, "list", table) else "the other table"
         if found:
             return f"can mean several records of {label}; write {self._several(found)}"
-        near = suggestions(self.actor, self.other, text, self.offers, MOST_NAMED)
-        near = near or suggestions(self.actor, self.other, "", self.offers, MOST_NAMED)
+        self.refused += 1
+        near = self._near(text) if self.refused <= MOST_REFUSED else {}
         self.titles |= near
         there = f", such as {self._several(near)}" if near else ""
         return f"must be a record of {label}{there}; “{text[:40]}” is none"
+
+    def _near(self, text: str) -> dict[int, str]:
+        """Records that a text may have meant, else some that there are."""
+        near = suggestions(self.actor, self.other, text, self.offers, MOST_NAMED)
+        return near or suggestions(self.actor, self.other, "", self.offers, MOST_NAMED)
 
     def _several(self, ids: Collection[int]) -> str:
         return " or ".join(named(one, self.title(one)[:60]) for one in list(ids)[:MOST_NAMED])

@@ -42,7 +42,7 @@ def apply(
     if obstacles := examine(actor, live, new).blocked(choices):
         raise Invalid(errors=obstacles)
     with writing(), history.acting(actor):
-        plan = Plan(held(actor, live.table.id, version), new, choices)
+        plan = Plan(actor, held(actor, live.table.id, version), new, choices)
         if not plan.slow:
             return publish(plan)
         arguments = {"table_id": live.table.id, "version": version, "choices": choices}
@@ -62,7 +62,7 @@ def restore(actor: Actor, live: Live, field_id: str) -> Table:
         words = {word for one in table.fields for word in (one.name, bare(one.label))}
         if words & {found.name, bare(found.label)}:
             found = beside(found, table.fields)
-        return publish(Plan(live, replace(table, fields=(*table.fields, found)), {}))
+        return publish(Plan(actor, live, replace(table, fields=(*table.fields, found)), {}))
 
 
 class Version(NamedTuple):

@@ -19,6 +19,7 @@ from app import jobs
 from app.database import writing
 from app.extensions import db, utcnow
 from app.models import Change, Definition, Job
+from app.permissions import Actor
 from app.tables import catalog, history
 from app.tables.catalog import Live
 from app.tables.changing import columns
@@ -53,19 +54,19 @@ def run(work: jobs.Work) -> dict[str, Any]:
 
 
 @contextmanager
-def _alone(work: jobs.Work) -> Iterator[Live]:
+def _alone(work: jobs.Work) -> Iterator[tuple[Actor, Live]]:
     """A transaction of the job, with the table as it still has to be, and the rights as they are now."""
     with writing(), history.acting(work.actor, work.id):
         actor = jobs.actor_of(db.session.get_one(Job, work.id))
-        yield held(actor, work.arguments["table_id"], work.arguments["version"], work.id)
+        yield actor, held(actor, work.arguments["table_id"], work.arguments["version"], work.id)
 
 
 def _begin(work: jobs.Work) -> tuple[Plan, int]:
     """The new columns, empty, and the number of the newest entry of history: what is written from now
     on has a higher one."""
-    with _alone(work) as live:
+    with _alone(work) as (actor, live):
         new = read(live.table, work.arguments["new"])
-        plan = Plan(live, new, work.arguments["choices"])
+        plan = Plan(actor, live, new, work.arguments["choices"])
         columns.remove(live)
         for id, (_old, one) in plan.converted.items():
             columns.add(live, one, NEW + id)
@@ -96,6 +97,8 @@ def _convert(
 ) -> Sequence[Any]:
     """Fill the new columns of a block of records, which are returned."""
     rows = rows_of(plan.live, plan.converted, records) if plan.converted else []
+    for id, become in plan.become.items():
+        become.expect([row[id] for row in rows])
     filled, unique = [], [one for _old, one in plan.converted.values() if one.unique]
     for row in rows:
         values = {"record": row["id"]}

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from app.errors import Invalid
 from app.extensions import db
-from app.fields import Field
+from app.fields import CANONICAL, FORM, TYPES, Field
 from app.permissions import Actor, require
-from app.tables import catalog
+from app.tables import catalog, links
 from app.tables.catalog import Live
 from app.tables.changing.comparing import CONVERTS, FREE, SAID, Step, compare, sources, wanted
+from app.tables.links import SeenLink
 from app.tables.table import Table
 
 BLOCK = 2_000
 SAMPLES = 10
 MOST_WORDS = 100
+MOST_KNOWN = 10_000
 """Of a column with more different texts nobody wants choices."""
 
 BLOCKED, CLEAR, KEEP, FILL = "block", "clear", "keep", "fill"
@@ -127,11 +129,10 @@ def examine(actor: Actor, live: Live, new: Table) -> Examination:
     steps = compare(live.table, new)
     if live.written:
         _refuse_code(steps)
-    looks = {step: _Look(steps, step) for step in steps if step.risk != FREE}
+    looks = {step: _Look(actor, live, steps, step) for step in steps if step.risk != FREE}
     for rows in _blocks(live, [step.old.id for step in looks if step.old]) if looks else ():
-        for row in rows:
-            for look in looks.values():
-                look.at(row)
+        for look in looks.values():
+            look.through(rows)
     checks = [looks[step].check if step in looks else Check(step) for step in steps]
     for one in checks:
         one.dependents = tuple(found for find in DEPENDENTS for found in find(live.table, one.step))
@@ -181,19 +182,46 @@ class Fit(NamedTuple):
     new: str
 
 
-def becoming(old: Field, new: Field) -> Callable[[Any], Fit]:
-    """A function that tells what becomes of a value when a field is changed. Values come back often."""
-    known: dict[str, Fit] = {}
+class Becoming:
+    """What becomes of the values of a field when it is changed. Values come back often.
 
-    def become(value: Any) -> Fit:
-        text = old.type.text(value, old)
-        if text not in known:
-            if len(known) >= 10_000:
-                known.clear()
-            known[text] = _fit(value, text, old, new)
-        return known[text]
+    Links are read and shown as the actor sees them: a text finds the record that is called so, and a
+    link that becomes a text, or a link to another table, goes by the title.
+    """
 
-    return become
+    def __init__(self, actor: Actor, live: Live, old: Field, new: Field) -> None:
+        self.old, self.new = (links.seen(actor, live, one) for one in (old, new))
+        self.known: dict[str, Fit] = {}
+        self.by_title = isinstance(self.old.type, SeenLink) and (
+            isinstance(self.new.type, SeenLink) or new.type.python is str
+        )
+
+    def expect(self, values: Sequence[Any]) -> None:
+        """These are about to be asked for: what has to be looked up for them is so at once."""
+        if len(self.known) >= MOST_KNOWN:
+            self.known.clear()
+            for one in (self.old, self.new):
+                if isinstance(one.type, SeenLink):
+                    one.type.forget()
+        if isinstance(self.old.type, SeenLink):
+            self.old.type.load({one for one in values if one is not None})
+        if isinstance(self.new.type, SeenLink):
+            texts = {self._read(one)[0] for one in values if one is not None}
+            self.new.type.expect(texts, self.new)
+
+    def __call__(self, value: Any) -> Fit:
+        text, value, old = self._read(value)
+        if text not in self.known:
+            self.known[text] = _fit(value, text, old, self.new)
+        return self.known[text]
+
+    def _read(self, value: Any) -> tuple[str, Any, Field]:
+        """A value as a text, and the value and the field that it is converted from."""
+        kind = self.old.type
+        if value is None or not self.by_title or not isinstance(kind, SeenLink):
+            return kind.text(value, self.old), value, self.old
+        title = kind.title(value) or f"#{value}"
+        return title, title, replace(self.old, type=TYPES["text"], options={})
 
 
 def _fit(value: Any, text: str, old: Field, new: Field) -> Fit:
@@ -209,7 +237,7 @@ def _fit(value: Any, text: str, old: Field, new: Field) -> Fit:
             return Fit("misfits", None, text, str(refused))
     if found is None:
         return Fit("misfits", None, text, f"{new.label} would be blank")
-    shown = new.type.text(found, new)
+    shown = new.type.text(found, new, FORM if isinstance(new.type, SeenLink) else CANONICAL)
     if outcome == "converted" and _lost(value, old, found, new):
         outcome = new.type.loss
     return Fit("unchanged" if shown == text else outcome, found, text, shown)
@@ -236,17 +264,24 @@ def _offers(steps: Sequence[Step], step: Step) -> tuple[str, ...]:
 class _Look:
     """Looks at the records for one step. What it sees is in `check`."""
 
-    def __init__(self, steps: Sequence[Step], step: Step) -> None:
+    def __init__(self, actor: Actor, live: Live, steps: Sequence[Step], step: Step) -> None:
         self.check = Check(step, offers=_offers(steps, step))
         self.see = {"require": self._blank, "unique": self._repeated}.get(step.kind, self._fate)
-        self.become = becoming(step.old, step.new or step.old) if step.old else None
+        old, new = step.old, step.new
+        self.become = Becoming(actor, live, old, new or old) if old else None
         self.first: dict[str, int] = {}  # by value; below zero where another record has it too
 
-    def at(self, row: Any) -> None:
-        """Look at one record."""
-        old, check = self.check.step.old, self.check
-        check.counts["total"] = check.counts.get("total", 0) + 1
-        self.see(row["id"], self.become(row[old.id]) if old and self.become else NOTHING)
+    def through(self, rows: Sequence[Any]) -> None:
+        """Look at some records."""
+        counts, old, become = self.check.counts, self.check.step.old, self.become
+        counts["total"] = counts.get("total", 0) + len(rows)
+        if old is None or become is None:
+            for row in rows:
+                self.see(row["id"], NOTHING)
+            return
+        become.expect([row[old.id] for row in rows])
+        for row in rows:
+            self.see(row["id"], become(row[old.id]))
 
     def _fate(self, record_id: int, fit: Fit) -> None:
         self.check.count(fit.outcome, Sample(record_id, fit.old, fit.new))

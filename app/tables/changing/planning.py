@@ -13,21 +13,22 @@ from app.errors import Invalid
 from app.extensions import utcnow
 from app.fields import Field
 from app.fields.names import bare, field_name
+from app.permissions import Actor
 from app.tables.catalog import Live
 from app.tables.changing.columns import NEW, kind
 from app.tables.changing.comparing import CONVERTS, FREE, Step, compare, new_id, sources, wanted
-from app.tables.changing.examining import BLOCKED, FILL, KEEP, Fit, becoming
+from app.tables.changing.examining import BLOCKED, FILL, KEEP, Becoming, Fit
 from app.tables.table import Dropped, Table
 
 
 class Plan:
-    """A change that is to be made of a table: what becomes of its columns, and how it is declared then.
+    """A change that an actor makes of a table: what becomes of its columns, and how it is declared then.
 
     `converted` has the fields that get a new column, as they were and as they will be, by id, and
     `before` the fields that the old columns are from then on.
     """
 
-    def __init__(self, live: Live, new: Table, choices: Mapping[str, str]) -> None:
+    def __init__(self, actor: Actor, live: Live, new: Table, choices: Mapping[str, str]) -> None:
         self.live, self.old, self.new = live, live.table, wanted(live.table, new)
         self.choices = choices
         self.steps = compare(self.old, self.new)
@@ -40,7 +41,7 @@ class Plan:
         self.before: dict[str, Field] = {}
         for id, pair in self.converted.items():
             self.before[id] = self._before(*pair)
-        self.become = {id: becoming(*pair) for id, pair in self.converted.items()}
+        self.become = {id: Becoming(actor, live, *pair) for id, pair in self.converted.items()}
 
     @property
     def slow(self) -> bool:
