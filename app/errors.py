@@ -10,6 +10,7 @@ import logging
 import re
 import sqlite3
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import sqlalchemy.exc
 import sqlalchemy.orm.exc
@@ -80,7 +81,7 @@ class BadAddress(Invalid):
 class Conflict(AppError):
     """Somebody else changed the same thing in between, or a rule forbids it as things stand."""
 
-    status, title = 409, "Somebody was faster"
+    status, title = 409, "Not as things are"
 
 
 class TooMany(AppError):
@@ -250,7 +251,15 @@ def _problem(status: int, title: str, detail: str, errors: Any) -> Response:
 def _page(status: int, title: str, detail: str) -> Response:
     values = {"status": status, "title": title, "detail": detail, "trip_id": g.get("trip_id")}
     try:
-        return Response(render_template("errors/error.html", **values), status)
+        return Response(render_template("errors/error.html", **values, back=_back()), status)
     except Exception:  # the page needs more than a broken request may have, such as an address
         current_app.logger.exception("the error page could not be rendered")
         return Response(render_template("errors/plain.html", **values), status)
+
+
+def _back() -> str:
+    """The page from which this one was asked for, where it is another one of ours; empty else."""
+    came = urlsplit(request.referrer or "")
+    ours = came.netloc == request.host and came.path.startswith("/") and came.path[:2] != "//"
+    here = request.method == "GET" and came.path == request.path
+    return urlunsplit(("", "", came.path, came.query, "")) if ours and not here else ""

@@ -137,3 +137,20 @@ def test_the_strangers_answer_names_no_internals(client):
     page = client.get("/raise/broken").text
     for word in ("app/", "site-packages", "sqlite", "File "):
         assert word not in page
+
+
+@pytest.mark.parametrize(
+    "came, back",
+    [
+        ("http://localhost/tools/crew/people/1?page=2", "/tools/crew/people/1?page=2"),
+        ("https://elsewhere.example/tools/crew", ""),
+        ("http://localhost//elsewhere.example/x", ""),
+        ("javascript:alert(1)", ""),
+        ("http://localhost/raise/conflict", ""),
+        (None, ""),
+    ],
+)
+def test_an_error_leads_back_to_the_page_of_ours_that_one_came_from(client, came, back):
+    page = client.get("/raise/conflict", headers={"Referer": came} if came else {}).text
+    assert ("Go back" in page) == bool(back)
+    assert f'href="{back}">Go back' in page if back else "elsewhere" not in page
