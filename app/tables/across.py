@@ -8,10 +8,12 @@ from typing import Any, ClassVar, NamedTuple
 
 import sqlalchemy as sa
 
+from app.errors import AppError
 from app.fields import TYPES, Field, FieldType
 from app.fields.base import ITSELF, setting
 from app.fields.choice import Choice
 from app.fields.link import TableId
+from app.fields.names import bare
 from app.fields.number import Number
 from app.fields.text import Text
 from app.tables.derived import Derived, Path, giving, register
@@ -39,6 +41,10 @@ class Across(Derived):
         """The other table in use, and the name of the link field. Raises Invalid."""
         raise NotImplementedError
 
+    def linking(self, field: Field, live: Any) -> Any:
+        """The table that has the link. Raises AppError."""
+        return live.declared
+
     def result(self, field: Field, read: Field) -> Field:
         """A field of the type of the values. Raises Invalid."""
         return read
@@ -47,7 +53,10 @@ class Across(Derived):
         path = self.step(field, live, path)
         other, name = self.place(field, live)[0], self._reads(field)
         if name not in other.declared.by_name:
-            raise field.refusal(f"needs a field of {other.declared.label}; “{name}” is none")
+            there = one_of(other.declared.fields)
+            raise field.refusal(
+                f"needs a field of {other.declared.label}: {there}; “{name}” is none"
+            )
         read = other.field(name, path)
         found, target = self.result(field, read), other.target(read)
         options = {
@@ -74,15 +83,18 @@ class Lookup(Across):
     name = "lookup"
     accepts = "Nothing: it shows a field of the record that another field of the table links to."
     settings = (
-        setting("link", "By the link", Text(), "The name of a field that links.", required=True),
-        setting("field", "Shows", Text(), "The name of a field of the other table.", required=True),
+        setting("link", "By the link", Text(), "A field that links.", required=True),
+        setting("field", "Shows", Text(), "A field of the other table.", required=True),
     )
 
     def place(self, field: Field, live: Any) -> tuple[Any, str]:
         name = field.options.get("link", "")
         link = live.declared.by_name.get(name)
         if link is None or link not in live.links or link.type.many:
-            raise field.refusal(f"needs a field that links; “{name}” is none")
+            there = one_of([one for one in live.links if not one.type.many])
+            raise field.refusal(
+                f"needs a field that links to one record: {there}; “{name}” is none"
+            )
         return live.other(live.links[link]), name
 
     def expression(self, field: Field, live: Any) -> sa.ColumnElement[Any]:
@@ -102,9 +114,9 @@ class Rollup(Across):
     usual = {"function": "count"}
     settings = (
         setting("table", "Over the records of", TableId(), "Blank: of the same table."),
-        setting("link", "That link here by", Text(), "The name of a field of it.", required=True),
+        setting("link", "That link here by", Text(), "A field of it.", required=True),
         setting("function", "Shows", Choice(), required=True, default="count", choices=list(FUNCTIONS)),
-        setting("field", "Of the field", Text(), "The name of a field of it; for a count, none."),
+        setting("field", "Of the field", Text(), "A field of it; for a count, none."),
     )  # fmt: skip
 
     def needs(self, field: Field) -> Collection[int]:
@@ -114,13 +126,17 @@ class Rollup(Across):
     def table(self, field: Field) -> int:
         return int(field.options.get("table", ITSELF))
 
+    def linking(self, field: Field, live: Any) -> Any:
+        return live.other(self.table(field)).declared
+
     def place(self, field: Field, live: Any) -> tuple[Any, str]:
         name, other = field.options.get("link", ""), live.other(self.table(field))
         link = other.declared.by_name.get(name)
         if link is None or other.links.get(link) != live.declared.id or link.type.many:
-            raise field.refusal(
-                f"needs a field of {other.declared.label} that links here; “{name}” is none"
-            )
+            here = [one for one, id in other.links.items() if id == live.declared.id]
+            there = one_of([one for one in here if not one.type.many])
+            words = f"needs a field of {other.declared.label} that links to one record here"
+            raise field.refusal(f"{words}: {there}; “{name}” is none")
         return other, name
 
     def result(self, field: Field, read: Field) -> Field:
@@ -143,6 +159,33 @@ class Rollup(Across):
         query = sa.select(functions[function](one.column))
         query = query.where(one.there.column(one.link) == live.sql.c.id)
         return query.correlate(live.sql).scalar_subquery()
+
+
+def one_of(fields: Collection[Field]) -> str:
+    """Fields as a refusal offers them."""
+    return " or ".join(one.label for one in [*fields][:10]) or "there is none yet"
+
+
+def by_names(field: Field, live: Any) -> Field:
+    """The field as declared, with the names of other fields where its options have their labels."""
+    kind = field.type
+    if not isinstance(kind, Across):
+        return field
+    try:
+        options = {
+            **field.options,
+            "link": _named(kind.linking(field, live), field.options.get("link")),
+        }
+        field = replace(field, options=options)
+        read = _named(kind.place(field, live)[0].declared, options.get("field"))
+    except AppError:  # said where the table is made
+        return field
+    return replace(field, options={**options, **({"field": read} if read else {})})
+
+
+def _named(table: Any, text: str | None) -> str | None:
+    alike = [one.name for one in table.fields if bare(one.label) == bare(text or "")]
+    return text if text in table.by_name or len(alike) != 1 else alike[0]
 
 
 def _base(kind: FieldType) -> Any:

@@ -15,6 +15,8 @@ from app.fields import FORM, TYPES, Field, FieldType, named
 from app.fields.names import bare, field_name
 from app.fields.other import OTHER
 from app.sheets.plan import word_of
+from app.tables import across
+from app.tables.catalog import Live
 from app.tables.changing import new_id
 from app.tables.table import ACCESS, Table
 from blueprints.studio.sheets import type_label
@@ -166,7 +168,8 @@ def declared(drawing: Drawing, old: Table) -> tuple[Table, Errors]:
         search_fields=_searched(rows, names, old), ordering=_ordering(drawing, names, old),
         readonly_fields=tuple(names[row.id] for row in rows if row.readonly),
     )  # fmt: skip
-    return table, errors
+    live = Live(table, "drawn")
+    return replace(table, fields=tuple(across.by_names(one, live) for one in fields)), errors
 
 
 def _searched(rows: Sequence[Row], names: Mapping[str, str], old: Table) -> tuple[str, ...]:

@@ -116,6 +116,20 @@ def test_a_link_is_drawn_by_the_name_of_a_table_and_what_it_shows_of_it_by_that_
     assert "€12.50" in bob.get("/tools/loans/loans/").text
 
 
+def test_what_a_lookup_shows_may_be_typed_by_the_names_that_people_see(bob, books, table):
+    books_id = str(table("books").id)
+    link, shown = {"label": "The Book", "type": "link"}, {"label": "Price of it", "type": "lookup"}
+    said = {"set-n1-table": books_id, "set-n1-on_delete": "block"}
+    said |= {"set-n2-link": "the book", "set-n2-field": "Price"}
+    assert bob.send("/studio/new", **drawn(link, shown, label="Loans", **said)).status_code == 303
+    options = table("loans").by_name["price_of_it"].options
+    assert (options["link"], options["field"]) == ("the_book", "price")
+    wrong = drawn(link, shown, label="More", **said | {"set-n2-link": "Reader"})
+    answer = bob.send("/studio/new", **wrong)
+    assert answer.status_code == 422
+    assert "needs a field that links to one record: The Book; “Reader” is none" in answer.text
+
+
 def test_nobody_draws_a_link_to_a_table_that_is_not_open_to_them(alice, bob, app):
     alice.send("/studio/new", **drawn(TITLE, label="Secrets"))
     with app.app_context():
