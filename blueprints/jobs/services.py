@@ -22,7 +22,6 @@ TONES = {"queued": "muted", "running": "info", "done": "ok", "failed": "bad", "c
 COUNTS = {
     "rows": "rows stored", "create": "rows added", "update": "rows changed", "same": "rows unchanged",
     "delete": "rows deleted", "refused": "rows left out", "reject": "rows left out",
-    "records": "rows converted",
 }  # fmt: skip
 """What the numbers of a result count."""
 

@@ -410,7 +410,9 @@ def test_a_conversion_is_counted_asked_about_and_done_by_a_job(
     done = bob.send(BOOKS, **again)
     assert (done.status_code, done.location) == (303, f"/jobs/{only_job(app).id}")
     work()
-    assert "Open Books" in bob.get(done.location).text
+    told = bob.get(done.location).text
+    assert "Open Books" in told
+    assert "“Title”: 2 not fitting; they are blank now." in told
     assert table("books").by_name["title"].type.name == "integer"
     assert [row[0] for row in stored("books")] == [None, None]
 

@@ -186,7 +186,10 @@ def test_a_field_that_others_read_stays(bob, shop):
     customers, orders = shop
     document = customers.declared.document()
     document["fields"] = [one for one in document["fields"] if one["name"] != "town"]
-    with pytest.raises(Invalid, match="Town needs a field of Customers: Name or .*; “town” is none"), writing():
+    with (
+        pytest.raises(Invalid, match="Town needs a field of Customers: Name or .*; “town” is none"),
+        writing(),
+    ):
         table = customers.declared
         catalog.declare(table.id, table.version, table.read(document), table.access)
     with pytest.raises(Conflict, match="of Orders"), writing():
@@ -211,7 +214,10 @@ def test_a_field_whose_source_is_gone_says_so_and_the_rest_of_the_table_is_there
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
-        (lambda orders: lookup("x", "no", "name"), "needs a field that links to one record: Boss; “no” is none"),
+        (
+            lambda orders: lookup("x", "no", "name"),
+            "needs a field that links to one record: Boss; “no” is none",
+        ),
         (
             lambda orders: rollup("x", orders, "sum", "no"),
             "cannot be the sum of No; what works is count",

@@ -74,10 +74,17 @@ def compare(old: Table, new: Table) -> tuple[Step, ...]:
             steps += _come(dropped.get(one.id), one)
     kept = {one.id for one in new.fields}
     gone = [one for one in old.fields if one.id not in kept]
-    return (*steps, *(Step("drop", one, None, DESTRUCTIVE, _DROPPED.format(one)) for one in gone))
+    return (*steps, *map(_drop, gone))
 
 
-_DROPPED = "“{0.label}” goes out of sight with its values; they can be restored for thirty days."
+def _drop(one: Field) -> Step:
+    if one.type.column(one) is None and not one.type.many:
+        words = f"“{one.label}” goes; it is worked out, so no value is lost."
+        return Step("drop", one, None, FREE, words)
+    words = (
+        f"“{one.label}” goes out of sight with its values; they can be restored for thirty days."
+    )
+    return Step("drop", one, None, DESTRUCTIVE, words)
 
 
 def sources(table: Table) -> dict[str, tuple[str, Field]]:

@@ -25,7 +25,7 @@ from app.tables.catalog import Live
 from app.tables.changing import columns
 from app.tables.changing.applying import KIND, held, publish, read, under_way
 from app.tables.changing.columns import NEW
-from app.tables.changing.examining import BLOCK, rows_of
+from app.tables.changing.examining import BLOCK, CLEAR, FILL, OUTCOMES, rows_of
 from app.tables.changing.planning import Plan
 from app.tables.table import Dropped, Table
 
@@ -87,9 +87,20 @@ def _fill(work: jobs.Work, plan: Plan) -> dict[str, Any]:
         work.progress(done, max(work.total, done), f"{done:,} records converted")
     return {
         "tool": table.tool, "table": table.name, "table_id": table.id, "records": done,
-        "steps": [one.words for one in plan.steps],
+        "steps": [*(one.words for one in plan.steps), *_in_words(plan, counts)],
         "counts": {one.name: dict(counts[id]) for id, (_old, one) in plan.converted.items()},
     }  # fmt: skip
+
+
+def _in_words(plan: Plan, counts: Mapping[str, Counter[str]]) -> Iterator[str]:
+    """What came of the values of each field that was converted."""
+    for id, (_old, new) in plan.converted.items():
+        found = counts[id]
+        told = [f"{found[one]:,} {words}" for one, words in OUTCOMES.items() if found[one]]
+        left = {CLEAR: "they are blank now", FILL: f"they are {new.default} now"}
+        kept = f"they are blank now, and kept in “{plan.before[id].label}”"
+        then = left.get(plan.chosen(new), kept) if found["misfits"] else ""
+        yield f"“{new.label}”: {', '.join(told) or 'no records'}{'; ' + then if then else ''}."
 
 
 def _convert(

@@ -24,6 +24,11 @@ MOST_WORDS = 100
 MOST_KNOWN = 10_000
 """Of a column with more different texts nobody wants choices."""
 
+OUTCOMES = {
+    "unchanged": "as they were", "converted": "converted", "rounded": "rounded", "truncated": "cut off",
+    "misfits": "not fitting", "blank": "blank",
+}  # fmt: skip
+"""What can become of a value, in words."""
 BLOCKED, CLEAR, KEEP, FILL = "block", "clear", "keep", "fill"
 """What to do with values that do not fit, by field: nothing at all may happen; they become blank; they
 become blank and the old column stays beside as a field; they become the default. Where a field must not
