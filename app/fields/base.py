@@ -76,6 +76,10 @@ class Guess(NamedTuple):
         return Field(name, name, label, self.type, options=self.options)
 
 
+class UnreadText(str):
+    """A value of the type that a field had, which is none of the type that it has: its text."""
+
+
 class FieldType:
     """The behaviour of all fields of one type: stateless, one instance in the registry.
 
@@ -368,8 +372,11 @@ class FieldType:
         return str(texts[0])
 
     def cell(self, value: Any, field: Field) -> Markup:
-        """What a list shows: markup in which the value is escaped; empty for None."""
-        return Markup() if value is None else self.show(value, field)
+        """What a list shows: markup in which the value is escaped; empty for None. A text that was read of
+        a field that has become another stands as it was."""
+        if value is None:
+            return Markup()
+        return escape(value) if type(value) is UnreadText else self.show(value, field)
 
     def show(self, value: Any, field: Field) -> Markup:
         """The markup of a value."""

@@ -18,6 +18,7 @@ from app import trips
 from app.errors import Invalid
 from app.extensions import db
 from app.fields import Field
+from app.fields.base import UnreadText
 from app.models import Change
 from app.permissions import NOBODY, Actor, require
 from app.tables import catalog
@@ -170,10 +171,6 @@ def newest(live: Live) -> int:
     return db.session.connection().scalar(_NEWEST, {"table": live.table.id}) or 0
 
 
-class Unread(str):
-    """A value of an entry that does not fit its field as it is by now: its text stands for it."""
-
-
 def values_of(live: Live, change: Change) -> list[tuple[Field, Any, Any]]:
     """The fields of an entry with old and new value, as far as the table still has the field, whatever
     it was called and of which type it was when the entry was written."""
@@ -216,4 +213,4 @@ def _read(was: Field, value: Any, field: Field) -> Any:
         read = was.type.from_json(value, was)
         return read if was == field or read is None else field.type.convert(read, was, field)
     except Invalid:
-        return Unread(value)
+        return UnreadText(value)

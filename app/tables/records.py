@@ -15,6 +15,7 @@ from app.database import writing
 from app.errors import AppError, Conflict, Invalid, NotFound
 from app.extensions import db, utcnow
 from app.fields import Field, where
+from app.fields.base import UnreadText
 from app.models import Change
 from app.permissions import Actor, require
 from app.tables import catalog, history
@@ -124,7 +125,7 @@ def _put_back(actor: Actor, live: Live, change: Change) -> Any:
         _refuse_if_changed(live, record, change)
         values = history.values_of(live, change)
         for field, old, _new in values:
-            if isinstance(old, history.Unread):
+            if isinstance(old, UnreadText):
                 raise Conflict(f"{field.label} was “{old}”, which does not fit it any more.")
         _assign(live, record, {one.name: one.type.check(old, one) for one, old, _ in values})
         _flush(live, record)
@@ -350,7 +351,7 @@ def _kept(live: Live, change: Change) -> dict[str, Any]:
     stored = change.data["_record"]
     system = {one.name: one.type.from_json(stored[one.name], one) for one in SYSTEM}
     values = {field.name: old for field, old, _new in history.values_of(live, change)}
-    fitting = {name: one for name, one in values.items() if not isinstance(one, history.Unread)}
+    fitting = {name: one for name, one in values.items() if not isinstance(one, UnreadText)}
     return {**fitting, **system}
 
 

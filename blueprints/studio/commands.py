@@ -62,7 +62,7 @@ def new(name: str) -> None:
     label = name.strip("_").replace("_", " ").capitalize()
     model = "".join(word.capitalize() for word in name.split("_")).removesuffix("s") or "Thing"
     path.write_text(SMALLEST.format(name=name, model=model, label=label), encoding="utf-8")
-    click.echo(f"{path} was written. It is there at the next start.")
+    click.echo(f"{path} was written. Start the app again, or run `flask upgrade`, and it is there.")
 
 
 @bp.cli.command("delete")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.errors import Invalid
-from app.tables import records
+from app.tables import history, links, records
 from app.tables.changing import examine
 from tests.tables.conftest import declared
 from tests.tables.test_changing import changed, column, retyped
@@ -63,6 +63,14 @@ def test_a_link_becomes_the_title_of_its_record_and_a_link_again(bob, customers,
     assert column(live, "customer") == ["Berlin", "Acme", "Berlin", "Acme", None, None]
     live = changed(bob, live, linked(live, customers))
     assert column(live, "customer") == [2, 1, 2, 1, None, None]
+
+
+def test_history_shows_texts_of_before_as_they_were(bob, customers, orders):  # noqa: F811
+    live = changed(bob, orders, linked(orders, customers), {"customer": "clear"})
+    entries = [history.values_of(live, history.of_record(bob, live, one)[-1]) for one in (2, 6)]
+    seen = links.seen_changes(bob, live, entries)
+    shown = {str(field.type.cell(new, field)) for change in seen for field, _, new in change}
+    assert {"ACME", "Nobody"} < shown
 
 
 def test_a_link_to_another_table_goes_by_the_titles_of_that(bob, customers, orders):  # noqa: F811
