@@ -233,6 +233,10 @@ class FieldType:
         values = {one: one.type.from_json(options.get(one.name), one) for one in self.settings}
         return {one.name: one.type.text(v, one, FORM) or one.default for one, v in values.items()}
 
+    def continued(self, options: dict[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+        """The options of a field of this type that had others `before`, with what the change means."""
+        return options
+
     # Text ------------------------------------------------------------------------------------
 
     def parse(self, text: str, field: Field, notation: str = CANONICAL) -> Any:

@@ -144,6 +144,16 @@ class Choice(FieldType):
         text = source.type.text(value, source)
         return self.parse(field.options.get("renamed", {}).get(text, text), field, FORM)
 
+    def continued(self, options: dict[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+        """A line that was typed over is a word that is called something else from then on: so it is
+        where there are as many choices as before, and what is new stands in the place of what is gone."""
+        old, new = before.get("choices", []), options.get("choices", [])
+        moved = {one: other for one, other in zip(old, new, strict=False) if one != other}
+        same = set(moved) & set(new) or set(moved.values()) & set(old)
+        return (
+            options if len(old) != len(new) or same or not moved else {**options, "renamed": moved}
+        )
+
     def refusal(self, text: str, found: list[Any], field: Field) -> str:
         *most, last = [f"“{one[:40]}”" for one in self.offered(field)] or [
             "blank: it has no choices"
@@ -301,7 +311,14 @@ class MultiChoice(Choice):
         return ", ".join(filter(str.strip, texts))
 
     def convert(self, value: Any, source: Field, field: Field) -> Any:
-        return (value,) if value in self.choices(field) else super().convert(value, source, field)
+        names, chosen = (
+            field.options.get("renamed", {}),
+            value if isinstance(value, tuple) else (value,),
+        )
+        words = [names.get(one, one) for one in chosen]
+        if all(one in self.choices(field) for one in words):
+            return self._ordered(words, field)
+        return super().convert(value, source, field)
 
     def to_json(self, value: Any, field: Field) -> Any:
         return None if value is None else list(value)

@@ -215,6 +215,8 @@ def _declared(
     was = _row(before, table) if before else None
     if before and was and (was.type, was.settings) == (row.type, row.asked):
         options = dict(before.options)
+    elif before and before.type is kind:
+        options = kind.continued(options, before.options)
     made = Field(row.id, name, row.label, kind, row.required, row.unique, "", row.help, options)
     try:
         asked = replace(made, label=f"The default of {called}")

@@ -417,6 +417,24 @@ def test_a_conversion_is_counted_asked_about_and_done_by_a_job(
     assert [row[0] for row in stored("books")] == [None, None]
 
 
+@pytest.mark.parametrize("word", ["choice", "multi-choice"])
+def test_a_choice_that_is_typed_over_is_called_so_in_every_record(bob, table, stored, work, word):
+    status = {"label": "Status", "type": word}
+    said = {"set-n1-choices": "Open\nDone"}
+    assert bob.send("/studio/new", **drawn(status, **said)).status_code == 303
+    for chosen in ("Open", "Done"):
+        assert bob.send("/tools/books/books/new", status=chosen).status_code == 303
+    id = ids(table("books"))["status"]
+    asked = {f"set-{id}-choices": "Waiting\nDone"}
+    first = pressed(bob, **asked)
+    assert "“Open” is called “Waiting”" in first.text
+    assert bob.send(BOOKS, **form_in(first)).status_code == 303
+    work()
+    assert "renamed" not in table("books").by_name["status"].options
+    assert "Waiting" in bob.get("/tools/books/books/1").text
+    assert "Done" in bob.get("/tools/books/books/2").text
+
+
 def test_words_that_become_choices_are_proposed(bob, books, table):
     title = ids(table("books"))["title"]
     answer = pressed(bob, {"review": "1"}, **{f"type-{title}": "choice"})

@@ -228,6 +228,8 @@ def _retyped(old: Field, new: Field) -> Step:
     words = (
         f"“{new.label}” becomes {new.type.noun}" if kind == "retype" else f"“{new.label}” changes"
     )
+    if renamed := new.options.get("renamed"):
+        words += ": " + ", ".join(f"“{was}” is called “{now}”" for was, now in renamed.items())
     if new.type.writable == old.type.writable and new.type.takes(old, new):
         return Step(kind, old, new, FREE, f"{words}; every value fits as it is.")
     return Step(kind, old, new, CHECKED, f"{words}; the values are converted, the old ones kept.")
