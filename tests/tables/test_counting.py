@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +17,8 @@ from app.sheets.merging import merge
 from app.tables import catalog, records
 from app.tables.table import Table
 from tests.tables.conftest import declared
+from tests.tables.test_changing import changed
+from tests.tables.test_links import make
 
 
 @pytest.fixture
@@ -113,6 +116,19 @@ def test_a_field_that_the_app_gives_is_unique_and_never_required(people):
         live = catalog.create(table)
     [field] = live.table.fields
     assert (field.required, field.unique) == (False, True)
+
+
+def test_records_that_are_there_get_numbers_in_the_order_in_which_they_came(people):
+    bob = people["bob"]
+    live = make(bob, "notes", declared("name", "text"))
+    for name in ("One", "Two", "Three"):
+        records.create(bob, live, {"name": name})
+    records.delete(bob, live, 2, None)
+    number = declared("no", "auto-number", options={"start": 10, "prefix": "N-"})
+    live = changed(bob, live, replace(live.table, fields=(*live.table.fields, number)))
+    records.create(bob, live, {"name": "Four"})
+    rows = db.session.query(live.model.name, live.model.no).order_by("id").all()
+    assert [tuple(one) for one in rows] == [("One", 10), ("Three", 11), ("Four", 12)]
 
 
 def test_a_table_that_is_dropped_takes_its_count_along(people, invoices):

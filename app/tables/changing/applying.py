@@ -140,6 +140,8 @@ def _alter(plan: Plan, kind: str, field: Field) -> None:
     match kind:
         case "add":
             columns.add(plan.live, field, field.name, filled=plan.chosen(field) == FILL)
+            if field.type.given:
+                columns.count_out(plan.live, field)
         case "unique":
             columns.index(plan.live, field, field.name)
         case "not_unique":

@@ -25,6 +25,7 @@ def kind(field: Field) -> sa.types.TypeEngine[Any]:
 
 
 def quote(name: str) -> str:
+    """A name as SQL has it."""
     return db.engine.dialect.identifier_preparer.quote(name)
 
 
@@ -55,6 +56,14 @@ def add(live: Live, field: Field, name: str, filled: bool = False) -> None:
         _run(f"CREATE INDEX {index} ON {quote(live.sql.name)} ({quote(name)})")
 
 
+def count_out(live: Live, field: Field) -> None:
+    """Number the records that there are, in the order in which they came."""
+    table, name, first = quote(live.sql.name), quote(field.name), int(field.options.get("start", 1))
+    places = f"SELECT id, row_number() OVER (ORDER BY id) AS place FROM {table}"
+    counted = f"UPDATE {table} SET {name} = counted.place + {first - 1} FROM ({places}) AS counted"
+    _run(f"{counted} WHERE counted.id = {table}.id")
+
+
 def rename(live: Live, moves: Sequence[tuple[str, str]]) -> None:
     """Two may change their names: so each is out of the way first."""
     away = [f"moving__{place}" for place, _ in enumerate(moves)]
@@ -73,6 +82,7 @@ def index(live: Live, field: Field, column: str) -> None:
 
 @contextmanager
 def one_each(fields: Collection[Field]) -> Iterator[None]:
+    """Where values of these fields would be there twice, say so. Raises Invalid."""
     try:
         yield
     except IntegrityError:

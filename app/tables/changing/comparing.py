@@ -195,7 +195,8 @@ def _come(dropped: Field | None, new: Field) -> Iterator[Step]:
         yield Step("restore", dropped, new, FREE, f"“{new.label}” comes back with its values.")
         yield from _of_field(dropped, new)
         return
-    yield Step("add", None, new, FREE, f"“{new.label}” is added: {new.type.noun}.")
+    words = "; the records that there are get theirs too" if new.type.given else ""
+    yield Step("add", None, new, FREE, f"“{new.label}” is added: {new.type.noun}{words}.")
     for one in _rules(replace(new, required=False, unique=False), new):
         yield one._replace(old=None)
 
