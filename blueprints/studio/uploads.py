@@ -37,7 +37,7 @@ SHOWN_ROWS, SHOWN_CHARACTERS = 10, 2_000
 HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """Control characters, and those that turn the direction of what stands after them."""
 UNSAFE = re.compile(r'[<>:"/\\|?*]')
-DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³]|conin\$|conout\$)(\..*)?")
 GONE = "This upload is gone: it was kept for seven days, or it is somebody else's. Choose the file again."
 
 

@@ -79,6 +79,7 @@ HOSTILE = {
     "C:\\Users\\Ada\\a.csv": "a.csv", "con.csv": "_con.csv.txt", "about.json": "_about.json.txt",
     "a\0b\u202ecsv.exe": "abcsv.exe", '<b>"x"|?*.csv': "_b__x____.csv", "x" * 500 + ".csv": "x" * 60 + ".csv",
     " . ": "table.csv", "ärger 1.csv": "ärger 1.csv", "a.csv. ": "a.csv", "aux": "_aux.txt",
+    "COM1": "_COM1.txt", "com¹.csv": "_com¹.csv.txt", "CONOUT$": "_CONOUT$.txt", "comic.csv": "comic.csv",
 }  # fmt: skip
 
 
