@@ -366,6 +366,14 @@ def test_what_takes_values_is_shown_before_it_is_applied(bob, books, table):
     assert [one.name for one in table("books").fields] == ["title"]
 
 
+def test_a_page_that_has_saved_nothing_says_so_and_begins_at_what_will_happen(bob, books, table):
+    page = pressed(bob, row=[ids(table("books"))["title"]]).text
+    assert "Nothing is saved yet" in page
+    assert 'href="#preview"' in page
+    assert re.search(r'<section[^>]* id="preview"[^>]* autofocus>', page)
+    assert "Nothing is saved yet" not in bob.get(BOOKS).text
+
+
 def test_a_removed_field_is_listed_and_comes_back(bob, books, table, stored):
     before = stored("books")
     id = ids(table("books"))
