@@ -517,3 +517,47 @@ def test_a_formula_is_drawn_and_what_is_wrong_with_it_is_said_at_its_text(bob, b
     price = ids(table("books"))["price"]
     answer = pressed(bob, **{f"type-{price}": "text"})
     assert "Twice cannot be worked out" in answer.text
+
+
+AMISS = [
+    ({"label": "X", "type": "formula"}, {"set-zz-expression": "prize * 2"}),
+    ({"label": "F formula", "type": "formula"}, {"set-zz-expression": ""}),
+    ({"label": "Label", "type": "formula", "required": "1"}, {"set-zz-expression": "1 + 1"}),
+    ({"label": "Of it", "type": "lookup"}, {"set-zz-link": "none", "set-zz-field": "none"}),
+    ({"label": "Many", "type": "links", "unique": "1"}, {"set-zz-on_delete": "clear"}),
+    ({"label": "Pages", "type": "decimal", "help": "x" * 301}, {"set-zz-scale": "99"}),
+    ({"label": "Read", "required": "1", "readonly": "1"}, {}),
+    ({"label": "Y" * 101, "type": "date", "default": "soon"}, {}),
+    ({"label": "Fixed", "type": "other"}, {}),
+]
+
+
+def amiss(page):
+    """Where the links in the summary of a page lead, and what is wrong with each of these places."""
+    summary = page[page.index('class="errors"') :].partition("</ul>")[0]
+    assert "<li>" in summary
+    for id in re.findall(r'href="#([^"]+)"', summary):
+        before, _, after = page.partition(f' id="{id}"')
+        assert after, f"there is no {id}"
+        tag = before[before.rindex("<") :] + after.partition(">")[0]
+        assert 'aria-invalid="true"' in tag, tag
+        row = before[before.rindex("<li ") :]
+        assert "<details" not in row or '<details class="data" open>' in row, id
+        yield id
+
+
+@pytest.mark.parametrize(("row", "said"), AMISS, ids=[row["label"][:9] for row, _ in AMISS])
+def test_what_is_wrong_with_a_field_is_linked_marked_and_unfolded(bob, books, row, said):
+    row = {**row, "id": "zz"}
+    new = bob.send("/studio/new", **drawn(TITLE, row, label="New", **said))
+    assert new.status_code == 422
+    assert list(amiss(new.text))
+    sent = drawn(row, **said) | {"row": [*form_in(bob.get(BOOKS))["row"], "zz"]}
+    changed = pressed(bob, **sent)
+    assert list(amiss(changed.text)) == list(amiss(new.text))
+
+
+def test_a_field_that_becomes_a_formula_is_asked_for_it(bob, books, table):
+    price = ids(table("books"))["price"]
+    answer = pressed(bob, **{f"type-{price}": "formula"})
+    assert list(amiss(answer.text)) == [f"set-{price}-expression"]

@@ -104,3 +104,11 @@ def test_what_the_model_declares_is_not_changed_in_the_browser(app, alice):
         assert answer.status_code == 422
         assert "is declared in code" in answer.text
     assert alice.get(f"{SETTINGS}delete").status_code == 409
+
+
+def test_an_error_of_a_field_that_is_not_on_the_page_leads_nowhere(app, alice):
+    sent = form_in(alice.get(SETTINGS))
+    answer = alice.send(SETTINGS, **sent | {"row": [one for one in sent["row"] if one != "host"]})
+    assert answer.status_code == 422
+    assert "Who expects them is declared in code" in answer.text
+    assert 'href="#label-host"' not in answer.text
