@@ -5,6 +5,7 @@ No request in here: an Actor and plain values come in.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -166,6 +167,15 @@ def _taken(actor: Actor, drawing: Drawing) -> Iterator[tuple[str, str]]:
 def table(actor: Actor, tool: str, name: str) -> Live:
     """A table that this actor may change. Raises NotFound, Forbidden."""
     return catalog.get(actor, tool, name, "design")
+
+
+def source(live: Live) -> str:
+    """The file that declares a table, or its folder; empty where that was done in the browser."""
+    if not live.written:
+        return ""
+    module = live.model.__module__
+    end = "/" if hasattr(sys.modules[module], "__path__") else ".py"
+    return module.replace(".", "/") + end
 
 
 def proposed(actor: Actor, live: Live, drawing: Drawing) -> Drawing:

@@ -519,6 +519,26 @@ def test_a_formula_is_drawn_and_what_is_wrong_with_it_is_said_at_its_text(bob, b
     assert "Twice cannot be worked out" in answer.text
 
 
+def test_the_preview_has_the_inputs_of_the_form_for_a_new_record(bob):
+    rows = [
+        {"label": one.replace("-", " "), "type": one} for one in ("formula", "auto-number", "date")
+    ]
+    said = {"set-n1-expression": "1 + 1", "set-n2-pattern": "INV-1"}
+    fixed = {"label": "Fixed", "readonly": "1"}
+    page = bob.send("/studio/new", **drawn(*rows, fixed, preview="1", **said)).text
+    shown = page[page.index('id="preview"') :]
+    assert re.findall(r'name="preview-(\w+)"', shown) == ["date"]
+
+
+def test_a_new_link_unfolds_its_options_until_a_table_is_chosen(bob, books, table):
+    def unfolded(**said):
+        page = bob.send("/studio/new", **drawn({"label": "Book", "type": "link"}, **said)).text
+        return '<details class="data" open>' in page
+
+    assert unfolded(preview="1")
+    assert not unfolded(preview="1", **{"set-n1-table": str(table("books").id)})
+
+
 AMISS = [
     ({"label": "X", "type": "formula"}, {"set-zz-expression": "prize * 2"}),
     ({"label": "F formula", "type": "formula"}, {"set-zz-expression": ""}),
