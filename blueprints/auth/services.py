@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Callable
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -283,8 +284,11 @@ def _use_link(purpose: str, token: str) -> int | None:
 
 def set_up(token: str, name: str, email: str, password: str) -> Person:
     """Make the first administrator, by the link that the start printed. Works once."""
+    _check_all(
+        partial(clean_email, email), partial(clean_name, name),
+        partial(check_new_password, password, email.strip(), name.strip()),
+    )  # fmt: skip
     email, name = clean_email(email), clean_name(name)
-    check_new_password(password, email, name)
     hashed = hasher().hash(password)
     with writing() as session:
         _use_link("setup", token)
@@ -302,6 +306,18 @@ def set_up(token: str, name: str, email: str, password: str) -> Person:
         session.add(person)
     log.info("set up: administrator id=%s", person.id)
     return person
+
+
+def _check_all(*checks: Callable[[], object]) -> None:
+    """Raises Invalid with what all of the checks refuse."""
+    errors = []
+    for check in checks:
+        try:
+            check()
+        except Invalid as error:
+            errors += error.errors
+    if errors:
+        raise Invalid(errors=errors)
 
 
 def reset_link(email: str) -> str:

@@ -211,8 +211,9 @@ def settings_of(actor: Actor, row: Row, errors_at: Mapping[str, list[str]]) -> l
 
 
 def preview(table: Table) -> list[Any]:
-    """The inputs of the form that a drawn table will have."""
-    return list(_form_of(table.fields)(prefix="preview-"))
+    """The inputs of the form for a new record that a drawn table will have."""
+    fields = [one for one in table.written if not one.type.given]
+    return list(_form_of(fields)(prefix="preview-"))
 
 
 def _form_of(fields: Sequence[Field]) -> type[wtforms.Form]:

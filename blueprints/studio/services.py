@@ -5,9 +5,11 @@ No request in here: an Actor and plain values come in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
@@ -128,14 +130,14 @@ def draw(actor: Actor, drawing: Drawing) -> Table:
         require(actor, "create")
         catalog.forget()
         place = Table(0, 0, *_names(actor, drawing), drawing.label, (), owner_id=actor.id or None)
-        table, errors = declared(drawing, place)
-        errors += _taken(actor, drawing)
-        if errors:
-            raise Invalid("", errors)
-        catalog.require_open(actor, table)
-        made = catalog.create(table).table
-        history.note(made.id, "create", {"label": made.label})
-        return made
+        return _at_inputs(drawing, place, partial(_make, actor), _taken(actor, drawing))
+
+
+def _make(actor: Actor, table: Table) -> Table:
+    catalog.require_open(actor, table)
+    made = catalog.create(table).table
+    history.note(made.id, "create", {"label": made.label})
+    return made
 
 
 def _names(actor: Actor, drawing: Drawing) -> tuple[str, str]:
@@ -167,6 +169,15 @@ def table(actor: Actor, tool: str, name: str) -> Live:
     return catalog.get(actor, tool, name, "design")
 
 
+def source(live: Live) -> str:
+    """The file that declares a table, or its folder; empty where that was done in the browser."""
+    if not live.written:
+        return ""
+    module = live.model.__module__
+    end = "/" if hasattr(sys.modules[module], "__path__") else ".py"
+    return module.replace(".", "/") + end
+
+
 def proposed(actor: Actor, live: Live, drawing: Drawing) -> Drawing:
     """The drawing with what fields need that become of another type and were told nothing: their choices
     are the words that records have. Raises Forbidden."""
@@ -178,7 +189,10 @@ def proposed(actor: Actor, live: Live, drawing: Drawing) -> Drawing:
         replace(one, type=asking[one.id], default="", options={}) if one.id in asking else one
         for one in live.table.fields
     ]
-    checks = changing.examine(actor, live, replace(live.table, fields=tuple(tried))).checks
+    try:
+        checks = changing.examine(actor, live, replace(live.table, fields=tuple(tried))).checks
+    except Invalid:  # such a field needs what no record can say, as a formula does
+        return drawing
     words = {one.step.new.id: one.words for one in checks if one.step.new and one.words}
     rows = [row.fitting(words[row.id]) if row.id in words else row for row in drawing.rows]
     return replace(drawing, rows=rows)
@@ -207,23 +221,28 @@ def change(
     return _at_inputs(drawing, live.table, apply)
 
 
-def _at_inputs(drawing: Drawing, old: Table, use: Callable[[Table], Outcome]) -> Outcome:
+def _at_inputs(
+    drawing: Drawing, old: Table, use: Callable[[Table], Outcome], wrong: Iterable[tuple[str, str]] = ()
+) -> Outcome:  # fmt: skip
     """What is made of the table that was drawn. Raises Invalid, naming the inputs."""
     new, errors = declared(drawing, old)
-    if errors:
+    if errors := [*errors, *wrong]:
         raise Invalid("", errors)
     try:
         return use(new)
     except Invalid as error:
-        fields = (*old.fields, *new.fields)
-        places = {one.name: f"label-{one.id}" for one in fields}
-        places |= {
-            f"{one.name}__{it.name}": f"set-{one.id}-{it.name}"
-            for one in fields
-            for it in one.type.settings
-        }
-        told = error.errors or [("", str(error))]
+        places, told = _places(new), error.errors or [("", str(error))]
         raise Invalid("", [(places.get(name, ""), words) for name, words in told]) from None
+
+
+def _places(drawn: Table) -> dict[str, str]:
+    """The ids of the inputs that are on the page, by the names of fields and of their options."""
+    options = {
+        f"{one.name}__{it.name}": f"set-{one.id}-{it.name}"
+        for one in drawn.fields
+        for it in one.type.settings
+    }
+    return {one.name: f"label-{one.id}" for one in drawn.fields} | options
 
 
 # Delete and restore ----------------------------------------------------------------------------

@@ -176,7 +176,7 @@ def _design_page(drawn: Drawing, table: Table | None = None, **more: Any) -> Any
         "tools": services.open_tools(g.actor),
         "steps": changing.compare(table, sketch) if table else (), "sent": request.form,
         "version": forms.version(request.form) or sketch.version, "examined": None, "errors": [],
-        "in_code": table is not None and catalog.by_id(table.id).written,
+        "in_code": services.source(catalog.by_id(table.id)) if table else "",
     }  # fmt: skip
     return render_template("studio/design.html", **page | more)
 

@@ -206,7 +206,10 @@ def missing(error: NotFound) -> Any:
     live = _asked_for()
     if live is None or "record_id" not in (request.view_args or {}) or wants_json():
         return app_error(error)
-    return _refusal(error, restore=_may_restore(live))
+    deleted = _is_deleted(live)
+    if not deleted and str(error) == records.GONE:
+        error = NotFound("There is no such record.")
+    return _refusal(error, restore=deleted and may(g.actor, "restore", live.table))
 
 
 def _refusal(error: AppError, restore: bool = False) -> Any:
@@ -231,10 +234,10 @@ def _asked_for() -> Live | None:
     return live if live is not None and may(g.actor, "list", live.table) else None
 
 
-def _may_restore(live: Live) -> bool:
-    """Whether the record of this address is deleted, and the actor may bring it back."""
+def _is_deleted(live: Live) -> bool:
+    """Whether the record of this address is deleted, as far as the actor may know."""
     record_id = (request.view_args or {})["record_id"]
-    if not may(g.actor, "restore", live.table):
+    if not may(g.actor, "history", live.table):
         return False
     return services.deletion(g.actor, live, record_id) is not None
 
@@ -274,7 +277,6 @@ def _page(name: str, live: Live, record: Any = None, **values: Any) -> str:
         "can": lambda action: may(g.actor, action, table, record),
         "name": _named(live, record.id, record) if record is not None else "",
         "settings": _there("studio.settings", tool=table.tool, table=table.name),
-        "importing": _there("studio.import_file"),
         "own": f"{table.tool}/{table.name}_" if live.written else "",
     }  # fmt: skip
     return render_template(f"tools/{name}", **{**common, **values})

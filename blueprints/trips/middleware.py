@@ -8,6 +8,7 @@ of one blueprint only run for its own addresses: before, after the app's; after,
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from statistics import median
@@ -121,7 +122,9 @@ def _handlers(app: RecordingFlask) -> Iterator[Part]:
 
 
 def _why(thing: Any) -> str:
-    return (inspect.getdoc(thing) or "").partition("\n")[0]
+    """The first sentence that it says of itself, without the signs of markup."""
+    paragraph = " ".join((inspect.getdoc(thing) or "").partition("\n\n")[0].split())
+    return re.split(r"(?<=[.!?])\s", re.sub(r"(?::\w+:)?`+", "", paragraph), maxsplit=1)[0]
 
 
 def _layer(layer: Any) -> tuple[str, str]:

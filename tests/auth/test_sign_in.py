@@ -198,6 +198,9 @@ def test_a_set_up_form_with_errors_keeps_the_link_and_what_was_typed(empty_app):
     link = setup_link(empty_app)
     client = empty_app.test_client()
     token = link.partition("token=")[2]
+    wrong = {"password": "short", "email": "ada"}
+    answer = client.send("/auth/setup", token=token, **ADMIN | wrong)
+    assert "2 things to fix" in answer.text
     answer = client.send("/auth/setup", token=token, **ADMIN | {"password": "short"})
     assert answer.status_code == 422
     assert "<title>Error: " in answer.text

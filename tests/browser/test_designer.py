@@ -161,3 +161,41 @@ def test_no_state_of_the_designer_has_an_accessibility_fault(new_page, size):
         page.set_viewport_size({"width": width, "height": 800})
     assert said == []
     assert not {name: found for name, found in faults.items() if found}
+
+
+@pytest.mark.parametrize("size", ["wide", "phone"])
+def test_a_label_without_spaces_makes_no_page_too_wide(new_page, size):
+    page = new_page("bob", size)
+    page.goto("/studio/new")
+    page.fill("#label", f"Words {size}")
+    fill(page, ("Word", "text"), ("x" * 100, "text"))
+    page.locator(".form-foot .primary").click()
+    page.wait_for_selector("h1:has-text('Words')")
+    there = page.url
+    page.goto(f"{there}new")
+    assert fits(page), "form"
+    page.fill("[name=word]", "One")
+    page.locator("form[data-main] .primary").click()
+    page.wait_for_selector("h1:has-text('One')")
+    for address in (page.url, there, there.replace("/tools/", "/studio/")):
+        page.goto(address)
+        assert fits(page), address
+
+
+def test_inputs_side_by_side_are_level_and_what_will_happen_is_seen_with_scripts_off(new_page):
+    page = new_page("bob", "phone", scripts=False)
+    page.goto("/studio/new")
+    page.fill("#label", "Rafts")
+    fill(page, ("Raft", "text"), ("Logs", "integer"))
+    page.locator(".form-foot .primary").click()
+    page.wait_for_selector("h1:has-text('Rafts')")
+    page.goto("/studio/rafts/rafts/")
+    page.locator("[name=remove]").nth(1).click()
+    page.locator(".form-foot .primary").click()
+    page.wait_for_selector("text=Nothing is saved yet")
+    place = page.locator("#preview h2").first.bounding_box()
+    assert 0 <= place["y"] < 400
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto("/studio/new")
+    name, tool = (page.locator(one).bounding_box() for one in ("#label", "#tool"))
+    assert name["y"] == tool["y"]

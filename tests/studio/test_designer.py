@@ -380,6 +380,14 @@ def test_what_takes_values_is_shown_before_it_is_applied(bob, books, table):
     assert [one.name for one in table("books").fields] == ["title"]
 
 
+def test_a_page_that_has_saved_nothing_says_so_and_begins_at_what_will_happen(bob, books, table):
+    page = pressed(bob, row=[ids(table("books"))["title"]]).text
+    assert "Nothing is saved yet" in page
+    assert 'href="#preview"' in page
+    assert re.search(r'<section[^>]* id="preview"[^>]* autofocus>', page)
+    assert "Nothing is saved yet" not in bob.get(BOOKS).text
+
+
 def test_a_removed_field_is_listed_and_comes_back(bob, books, table, stored):
     before = stored("books")
     id = ids(table("books"))
@@ -543,3 +551,67 @@ def test_a_formula_is_drawn_and_what_is_wrong_with_it_is_said_at_its_text(bob, b
     price = ids(table("books"))["price"]
     answer = pressed(bob, **{f"type-{price}": "text"})
     assert "Twice cannot be worked out" in answer.text
+
+
+def test_the_preview_has_the_inputs_of_the_form_for_a_new_record(bob):
+    rows = [
+        {"label": one.replace("-", " "), "type": one} for one in ("formula", "auto-number", "date")
+    ]
+    said = {"set-n1-expression": "1 + 1", "set-n2-pattern": "INV-1"}
+    fixed = {"label": "Fixed", "readonly": "1"}
+    page = bob.send("/studio/new", **drawn(*rows, fixed, preview="1", **said)).text
+    shown = page[page.index('id="preview"') :]
+    assert re.findall(r'name="preview-(\w+)"', shown) == ["date"]
+
+
+def test_a_new_link_unfolds_its_options_until_a_table_is_chosen(bob, books, table):
+    def unfolded(**said):
+        page = bob.send("/studio/new", **drawn({"label": "Book", "type": "link"}, **said)).text
+        return '<details class="data" open>' in page
+
+    assert unfolded(preview="1")
+    assert not unfolded(preview="1", **{"set-n1-table": str(table("books").id)})
+
+
+AMISS = [
+    ({"label": "X", "type": "formula"}, {"set-zz-expression": "prize * 2"}),
+    ({"label": "F formula", "type": "formula"}, {"set-zz-expression": ""}),
+    ({"label": "Label", "type": "formula", "required": "1"}, {"set-zz-expression": "1 + 1"}),
+    ({"label": "Of it", "type": "lookup"}, {"set-zz-link": "none", "set-zz-field": "none"}),
+    ({"label": "Many", "type": "links", "unique": "1"}, {"set-zz-on_delete": "clear"}),
+    ({"label": "Pages", "type": "decimal", "help": "x" * 301}, {"set-zz-scale": "99"}),
+    ({"label": "Read", "required": "1", "readonly": "1"}, {}),
+    ({"label": "Y" * 101, "type": "date", "default": "soon"}, {}),
+    ({"label": "Fixed", "type": "other"}, {}),
+]
+
+
+def amiss(page):
+    """Where the links in the summary of a page lead, and what is wrong with each of these places."""
+    summary = page[page.index('class="errors"') :].partition("</ul>")[0]
+    assert "<li>" in summary
+    for id in re.findall(r'href="#([^"]+)"', summary):
+        before, _, after = page.partition(f' id="{id}"')
+        assert after, f"there is no {id}"
+        tag = before[before.rindex("<") :] + after.partition(">")[0]
+        assert 'aria-invalid="true"' in tag, tag
+        row = before[before.rindex("<li ") :]
+        assert "<details" not in row or '<details class="data" open>' in row, id
+        yield id
+
+
+@pytest.mark.parametrize(("row", "said"), AMISS, ids=[row["label"][:9] for row, _ in AMISS])
+def test_what_is_wrong_with_a_field_is_linked_marked_and_unfolded(bob, books, row, said):
+    row = {**row, "id": "zz"}
+    new = bob.send("/studio/new", **drawn(TITLE, row, label="New", **said))
+    assert new.status_code == 422
+    assert list(amiss(new.text))
+    sent = drawn(row, **said) | {"row": [*form_in(bob.get(BOOKS))["row"], "zz"]}
+    changed = pressed(bob, **sent)
+    assert list(amiss(changed.text)) == list(amiss(new.text))
+
+
+def test_a_field_that_becomes_a_formula_is_asked_for_it(bob, books, table):
+    price = ids(table("books"))["price"]
+    answer = pressed(bob, **{f"type-{price}": "formula"})
+    assert list(amiss(answer.text)) == [f"set-{price}-expression"]

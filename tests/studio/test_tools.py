@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -104,3 +105,23 @@ def test_what_the_model_declares_is_not_changed_in_the_browser(app, alice):
         assert answer.status_code == 422
         assert "is declared in code" in answer.text
     assert alice.get(f"{SETTINGS}delete").status_code == 409
+
+
+def test_what_the_model_declares_is_told_and_not_asked(app, alice):
+    page = alice.get(SETTINGS).text
+    assert "<code>blueprints/visitors.py</code>" in page
+    assert (
+        "<code>blueprints/equipment/models.py</code>" in alice.get("/studio/equipment/item/").text
+    )
+    rows = page[page.index('id="rows"') :].partition("</ol>")[0]
+    assert "Text, required" in rows
+    assert "<select" not in rows
+    assert not re.search(r'name="(remove|add)"|"checkbox"[^>]*name="(required|unique)', page)
+
+
+def test_an_error_of_a_field_that_is_not_on_the_page_leads_nowhere(app, alice):
+    sent = form_in(alice.get(SETTINGS))
+    answer = alice.send(SETTINGS, **sent | {"row": [one for one in sent["row"] if one != "host"]})
+    assert answer.status_code == 422
+    assert "Who expects them is declared in code" in answer.text
+    assert 'href="#label-host"' not in answer.text

@@ -42,6 +42,7 @@ def test_the_rail_and_the_home_page_list_the_tools_one_may_open(alice, bob, made
 def test_an_empty_table_offers_to_add_the_first_record_to_those_who_may(alice, bob, made):
     made(access="read")
     assert "No orders yet. Add the first one" in alice.get(LIST).text
+    assert 'href="/studio/import"' not in alice.get(LIST).text  # that would make another table
     assert f'href="{LIST}new"' in alice.get(LIST).text
     page = bob.get(LIST).text
     assert "No orders yet." in page and f"{LIST}new" not in page

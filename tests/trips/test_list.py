@@ -21,6 +21,7 @@ def test_the_newest_is_first_with_person_status_queries_and_nine_part_bar(alice_
     assert page.index("/demo/nothing") < page.index("/demo/page")
     assert "404 Not Found" in page and "Alice Adams" in page
     assert "s-view" in page and 'class="minibar"' in page
+    assert "Contains other stages" in page  # what the colours mean
 
 
 @pytest.mark.parametrize(

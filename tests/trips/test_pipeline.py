@@ -80,3 +80,16 @@ def test_the_nine_stages_are_told_on_ones_own_last_request(alice_sees, bob_sees)
 
 def test_without_a_last_request_it_says_how_to_get_one(alice):
     assert "You have not opened any other page yet" in alice.get("/trips/pipeline").text
+
+
+def test_each_says_a_whole_sentence_without_signs_of_markup():
+    def hook():
+        """Replaces the ``request`` and :class:`g`
+        of everybody. And more
+        """
+
+    def short():
+        """Says little."""
+
+    assert middleware._why(hook) == "Replaces the request and g of everybody."
+    assert middleware._why(short) == "Says little."
