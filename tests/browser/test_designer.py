@@ -133,7 +133,7 @@ def screens(page, name):
     yield "stopped"
     page.check("[name=fit-name][value=keep]")
     page.click(".primary")
-    page.wait_for_selector("text=Open", timeout=20_000)
+    page.wait_for_selector(".status:has-text('Done')", timeout=20_000)
     yield "the job"
     page.click("a:has-text('Settings')")
     page.wait_for_selector("text=Removed fields")
