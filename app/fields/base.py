@@ -154,6 +154,10 @@ class FieldType:
         """The ids of the tables without which the field is not to be read."""
         return ()
 
+    def through(self, field: Field) -> Collection[str]:
+        """The names of the fields that link to the records it reads."""
+        return ()
+
     def target(self, field: Field) -> int | None:
         """The id of the table whose records its values are numbers of; None where they are no such."""
         return None

@@ -2,6 +2,7 @@
 
 table      what a table is, as one frozen value and as one JSON document
 catalog    the tables there are, each with its SQL table and mapped class; making and changing them
+ddl        statements that change columns of SQL tables
 records    the only writer of records
 links      links as people see and type them: by title
 derived    fields that are worked out: what formulas, lookups and rollups have in common

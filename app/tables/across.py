@@ -87,6 +87,9 @@ class Lookup(Across):
         setting("field", "Shows", Text(), "A field of the other table.", required=True),
     )
 
+    def through(self, field: Field) -> Collection[str]:
+        return (field.options.get("link", ""),)
+
     def place(self, field: Field, live: Any) -> tuple[Any, str]:
         name = field.options.get("link", "")
         link = live.declared.by_name.get(name)

@@ -26,7 +26,7 @@ from app.fields.base import ITSELF, PEOPLE
 from app.fields.names import table_name
 from app.models import Change, Definition, Person, Tool
 from app.permissions import Actor, may, require
-from app.tables import written
+from app.tables import ddl, written
 from app.tables.table import SYSTEM, Table, check
 
 GONE = "There is no such table, or it is not open to you."
@@ -144,10 +144,12 @@ class Live:
 
 
 def sql_table(table: Table, sql_name: str) -> sa.Table:
-    """The SQL table: one column a field, and what every record has."""
+    """The SQL table: one column a field, and what every record has. Its indexes are called as nothing
+    else is, as a deleted table of the same name may still have its own."""
+    apart = {kind: form.replace("%(table_name)s", token_hex(8)) for kind, form in NAMES.items()}
     return sa.Table(
         sql_name,
-        sa.MetaData(naming_convention=NAMES),
+        sa.MetaData(naming_convention=apart),
         sa.Column("id", sa.Integer, primary_key=True),
         *(column for one in table.fields if (column := one.type.column(one)) is not None),
         sa.Column("version", sa.Integer, nullable=False, default=1),
@@ -358,15 +360,18 @@ def create(table: Table, tool_label: str = "", state: str = "live") -> Live:
     db.session.add(made)
     db.session.flush()
     live = Live(replace(table, id=made.id, version=made.version), made.sql_name)
-    for one, target in live.links.items():
-        if not one.type.many:
-            there = live.other(target).sql
-            live.sql.append_constraint(sa.ForeignKeyConstraint([one.name], [there.c.id]))
+    for needed in table.needs:
+        hold(needed)
     check_across(live)
-    live.sql.create(db.session.connection())
-    for one in live.links:
+    unlinked = tuple(one for one in table.fields if one not in live.links)
+    sql_table(replace(table, fields=unlinked), sql_name).create(db.session.connection())
+    for one, target in live.links.items():
         if one.type.many:
             create_pairs(live, one)
+        else:
+            there = live.other(target).sql.name
+            ddl.add_column(sql_name, sa.Column(one.name, one.type.sql_type(one)), there)
+            ddl.index(sql_name, one.name, one.unique)
     forget()
     return live
 
@@ -378,15 +383,6 @@ def create_pairs(live: Live, field: Field) -> None:
         key = sa.ForeignKeyConstraint([name], [other.c.id], ondelete="CASCADE")
         made.append_constraint(key)
     made.create(db.session.connection())
-
-
-def references(live: Live, field: Field) -> str:
-    """What ALTER TABLE says after the column of a field that links; empty for others."""
-    target = live.target(field)
-    if target is None:
-        return ""
-    there = db.engine.dialect.identifier_preparer.format_table(live.other(target).sql)
-    return f" REFERENCES {there} (id)"
 
 
 def check_new(table: Table) -> Table:
@@ -411,12 +407,23 @@ def _check_needs(table: Table) -> None:
             raise Invalid(f"{words}.", [("fields", words)])
 
 
-def require_open(actor: Actor, table: Table, before: Collection[int] = ()) -> None:
-    """Raises NotFound or Forbidden where fields read a table that the actor may not list, besides those
-    that were read before."""
-    for one in table.needs - set(before):
-        other = by_id(one).table
-        get(actor, other.tool, other.name)
+def require_open(actor: Actor, table: Table, before: Table | None = None) -> None:
+    """Raises NotFound or Forbidden where a field reads a table that the actor may not list. Fields that
+    are declared as before stay as they are."""
+    was = {one.id: _said(one) for one in before.fields} if before else {}
+    live = Live(table, "asked")
+    for one in table.fields:
+        if was.get(one.id) != _said(one):
+            links = [table.by_name[name] for name in one.type.through(one) if name in table.by_name]
+            for target in {*one.type.needs(one), *map(live.target, links)}:
+                if target not in (None, PEOPLE, table.id):
+                    other = by_id(target).table
+                    get(actor, other.tool, other.name)
+
+
+def _said(field: Field) -> tuple[str, dict[str, Any]]:
+    """What tells where a field has its values from."""
+    return field.type.name, field.type.declared(field)
 
 
 def check_across(live: Live) -> None:
@@ -480,6 +487,8 @@ def publish(table_id: int) -> Definition:
 
 def withdraw(table_id: int) -> Definition:
     """Take a table out of sight; its rows stay, under a name that is out of the way."""
+    hold(table_id, alone=True)
+    forget()
     found = definition(table_id)
     if found.state != "live":
         raise NotFound(GONE)
@@ -518,6 +527,7 @@ def destroy(table_id: int) -> None:
     for name in sa.inspect(db.session.connection()).get_table_names():
         if name.startswith(f"links__{found.id}__"):
             sa.Table(name, sa.MetaData()).drop(db.session.connection())
+    ddl.drop_references(found.sql_name)
     sa.Table(found.sql_name, sa.MetaData()).drop(db.session.connection(), checkfirst=True)
     db.session.execute(sa.delete(Change).where(Change.table_id == found.id))
     db.session.delete(found)
@@ -534,6 +544,8 @@ def declare(table_id: int, version: int, table: Table, access: str) -> Definitio
     if found.version != version:
         raise Conflict("Somebody else has changed this table while you had its settings open.")
     table = check(replace(table, access=access))
+    for needed in table.needs:
+        hold(needed)
     _check_needs(table)
     check_across(Live(table, found.sql_name))
     found.document, found.access = table.document(), access

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -48,6 +49,13 @@ class Formula(Derived):
         others = any(one.type.reads_others for one in read.uses.values())
         options = {**options, "expression": read.expression.text}
         return replace(field, type=giving(Formula, kind, others), options=options)
+
+    def through(self, field: Field) -> Collection[str]:
+        try:
+            names = expressions.mentioned(_text(field))
+        except Refused:  # said where it is read
+            return ()
+        return {name.partition(".")[0] for name in names if "." in name}
 
     def expression(self, field: Field, live: Any) -> sa.ColumnElement[Any]:
         read = self._read(field, live)

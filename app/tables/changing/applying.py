@@ -17,7 +17,7 @@ from app.fields import Field
 from app.fields.names import bare
 from app.models import Change, Job
 from app.permissions import Actor, require
-from app.tables import catalog, history
+from app.tables import catalog, ddl, history
 from app.tables.catalog import Live
 from app.tables.changing import columns
 from app.tables.changing.comparing import sources
@@ -145,7 +145,7 @@ def _alter(plan: Plan, kind: str, field: Field) -> None:
         case "unique":
             columns.index(plan.live, field, field.name)
         case "not_unique":
-            columns.unindex(plan.live, field.name)
+            ddl.unindex(plan.live.sql.name, field.name)
 
 
 def _refuse_blanks(plan: Plan) -> None:
@@ -153,10 +153,14 @@ def _refuse_blanks(plan: Plan) -> None:
     names = {id: column for id, (column, _field) in sources(plan.old).items()}
     for step in plan.steps:
         one = step.new
-        if one and step.kind == "require" and one.id not in plan.converted:
-            column = plan.live.columns[one.name] if one.type.many else sa.column(names[one.id])
-            blank = column.is_(None) if step.old else sa.true()
+        if one is None or step.kind != "require" or one.id in plan.converted:
+            continue
+        if plan.chosen(one) == BLOCKED:
+            blank: Any = sa.true()  # a field that is added is blank everywhere
+            if step.old:
+                many = one.type.many
+                column = plan.live.columns[one.name] if many else sa.column(names[one.id])
+                blank = column.is_(None)
             query = sa.select(plan.live.sql.c.id).where(blank).limit(1)
-            found = db.session.scalar(query) if plan.chosen(one) == BLOCKED else None
-            if found:
+            if found := db.session.scalar(query):
                 raise Invalid(errors=[(one.name, f"{one.label} is blank in record {found:,}")])

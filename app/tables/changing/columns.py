@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from secrets import token_hex
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from app.errors import Invalid
 from app.extensions import db
 from app.fields import Field
-from app.tables.catalog import Live, create_pairs, references
+from app.tables import ddl
+from app.tables.catalog import Live, create_pairs
 
 NEW = "changing__"
 """What the name of a column begins with that is being filled."""
@@ -22,15 +22,6 @@ NEW = "changing__"
 def kind(field: Field) -> sa.types.TypeEngine[Any]:
     """The SQL type of a field's column."""
     return field.type.sql_type(field)
-
-
-def quote(name: str) -> str:
-    """A name as SQL has it."""
-    return db.engine.dialect.identifier_preparer.quote(name)
-
-
-def _run(statement: str) -> None:
-    db.session.connection().exec_driver_sql(statement)
 
 
 def add(live: Live, field: Field, name: str, filled: bool = False) -> None:
@@ -42,26 +33,27 @@ def add(live: Live, field: Field, name: str, filled: bool = False) -> None:
         return
     sql = kind(field)
     value = field.type.parse(field.default, field) if filled else None
-    links = references(live, field)
+    target = live.target(field)
+    links = live.other(target).sql.name if target is not None else ""
     # SQLite adds no column that refers to another table and has a default: it is filled below
     default = None if value is None or links else sa.DefaultClause(sa.literal(value, sql))
-    column = sa.Column(name, sql, server_default=default)
-    sa.Table(live.sql.name, sa.MetaData(), column)
-    declared = sa.schema.CreateColumn(column).compile(dialect=db.engine.dialect)
-    _run(f"ALTER TABLE {quote(live.sql.name)} ADD COLUMN {declared}{links}")
+    ddl.add_column(live.sql.name, sa.Column(name, sql, server_default=default), links)
     if links:
         table = sa.table(live.sql.name, sa.column(name, sql))
         db.session.execute(sa.update(table).values({name: value}))
-        index = quote(f"ix_{token_hex(8)}")
-        _run(f"CREATE INDEX {index} ON {quote(live.sql.name)} ({quote(name)})")
+        ddl.index(live.sql.name, name)
 
 
 def count_out(live: Live, field: Field) -> None:
     """Number the records that there are, in the order in which they came."""
-    table, name, first = quote(live.sql.name), quote(field.name), int(field.options.get("start", 1))
+    table, name, first = (
+        ddl.quote(live.sql.name),
+        ddl.quote(field.name),
+        int(field.options.get("start", 1)),
+    )
     places = f"SELECT id, row_number() OVER (ORDER BY id) AS place FROM {table}"
     counted = f"UPDATE {table} SET {name} = counted.place + {first - 1} FROM ({places}) AS counted"
-    _run(f"{counted} WHERE counted.id = {table}.id")
+    ddl.run(f"{counted} WHERE counted.id = {table}.id")
 
 
 def rename(live: Live, moves: Sequence[tuple[str, str]]) -> None:
@@ -70,14 +62,15 @@ def rename(live: Live, moves: Sequence[tuple[str, str]]) -> None:
     pairs = [(old, mid) for (old, _), mid in zip(moves, away, strict=True)]
     pairs += [(mid, new) for (_, new), mid in zip(moves, away, strict=True)]
     for old, new in pairs:
-        _run(f"ALTER TABLE {quote(live.sql.name)} RENAME COLUMN {quote(old)} TO {quote(new)}")
+        ddl.run(
+            f"ALTER TABLE {ddl.quote(live.sql.name)} RENAME COLUMN {ddl.quote(old)} TO {ddl.quote(new)}"
+        )
 
 
 def index(live: Live, field: Field, column: str) -> None:
     """Let no two records have the same value. Raises Invalid where two have."""
-    name = quote(f"ix_{token_hex(8)}")
     with one_each([field]):
-        _run(f"CREATE UNIQUE INDEX {name} ON {quote(live.sql.name)} ({quote(column)})")
+        ddl.index(live.sql.name, column, unique=True)
 
 
 @contextmanager
@@ -90,16 +83,8 @@ def one_each(fields: Collection[Field]) -> Iterator[None]:
         raise Invalid(errors=[(one.name, f"{one.label}: {words}") for one in fields]) from None
 
 
-def unindex(live: Live, column: str, every: bool = False) -> None:
-    """Drop what keeps the values of a column apart, whatever it is called; or `every` index of it."""
-    for one in sa.inspect(db.session.connection()).get_indexes(live.sql.name):
-        if column in one["column_names"] and one["name"] and (every or one["unique"]):
-            _run(f"DROP INDEX {quote(one['name'])}")
-
-
 def remove(live: Live, columns: Collection[str] = ()) -> None:
     """Drop columns for good, and those that a job has begun to fill."""
     for one in sa.inspect(db.session.connection()).get_columns(live.sql.name):
         if one["name"] in columns or one["name"].startswith(NEW):
-            unindex(live, one["name"], every=True)
-            _run(f"ALTER TABLE {quote(live.sql.name)} DROP COLUMN {quote(one['name'])}")
+            ddl.drop_column(live.sql.name, one["name"])

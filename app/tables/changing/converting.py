@@ -163,6 +163,11 @@ def _tidy(table_id: int, job_id: int = 0) -> None:
     table = catalog.table_of(found)
     due = _due(table)
     columns.remove(Live(table, found.sql_name), [one.column for one in due])
+    for one in due:
+        if one.field.type.many:
+            catalog.pairs(Live(table, found.sql_name), one.field).drop(
+                db.session.connection(), checkfirst=True
+            )
     if due:
         kept = tuple(one for one in table.dropped if one not in due)
         found.document = replace(table, dropped=kept).document()

@@ -128,8 +128,8 @@ class Examination:
 def examine(actor: Actor, live: Live, new: Table) -> Examination:
     """What a change would do, after a look at all records. Raises Forbidden, Invalid."""
     require(actor, "design", live.table)
-    catalog.require_open(actor, new, live.table.needs)
     new = wanted(live.table, new)
+    catalog.require_open(actor, new, live.table)
     catalog.check_across(Live(new, live.sql.name))
     steps = compare(live.table, new)
     if live.written:
@@ -195,7 +195,9 @@ class Becoming:
     """
 
     def __init__(self, actor: Actor, live: Live, old: Field, new: Field) -> None:
-        self.old, self.new = (links.seen(actor, live, one) for one in (old, new))
+        self.old, self.new, self.same = old, new, new.type.takes(old, new)
+        if not self.same:
+            self.old, self.new = (links.seen(actor, live, one) for one in (old, new))
         self.known: dict[str, Fit] = {}
         self.by_title = isinstance(self.old.type, SeenLink) and (
             isinstance(self.new.type, SeenLink) or new.type.python is str
@@ -217,7 +219,11 @@ class Becoming:
     def __call__(self, value: Any) -> Fit:
         text, value, old = self._read(value)
         if text not in self.known:
-            self.known[text] = _fit(value, text, old, self.new)
+            unseen = value is None or self.same
+            outcome = "blank" if value is None else "unchanged"
+            self.known[text] = (
+                Fit(outcome, value, text, text) if unseen else _fit(value, text, old, self.new)
+            )
         return self.known[text]
 
     def _read(self, value: Any) -> tuple[str, Any, Field]:
@@ -230,8 +236,6 @@ class Becoming:
 
 
 def _fit(value: Any, text: str, old: Field, new: Field) -> Fit:
-    if value is None or new.type.takes(old, new):
-        return Fit("blank" if value is None else "unchanged", value, text, text)
     try:
         found = new.type.convert(value, old, new)
         outcome = "converted"
