@@ -259,7 +259,9 @@ def _as_now(values: Mapping[str, Any], then: Live, now: Live) -> Mapping[str, An
 # the same in both databases; whoever comes second waits here for the end of the first transaction
 _COUNT = sa.text(
     "INSERT INTO counter (table_id, field_id, value) VALUES (:table_id, :field_id, :first) "
-    "ON CONFLICT (table_id, field_id) DO UPDATE SET value = counter.value + 1 RETURNING value"
+    "ON CONFLICT (table_id, field_id) DO UPDATE SET value = CASE "
+    "WHEN counter.value >= excluded.value THEN counter.value + 1 ELSE excluded.value END "
+    "RETURNING value"
 )
 
 

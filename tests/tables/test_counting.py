@@ -17,7 +17,7 @@ from app.sheets.merging import merge
 from app.tables import catalog, records
 from app.tables.table import Table
 from tests.tables.conftest import declared
-from tests.tables.test_changing import changed
+from tests.tables.test_changing import changed, retyped
 from tests.tables.test_links import make
 
 
@@ -107,6 +107,25 @@ def test_numbers_that_are_there_already_are_not_given_again(people, invoices):
     with writing():
         db.session.execute(invoices.sql.insert(), {"number": 500})
     assert records.create(people["bob"], invoices, {}).number == 501
+
+
+def test_counting_goes_on_after_numbers_that_people_gave_meanwhile(people, invoices):
+    bob = people["bob"]
+    assert records.create(bob, invoices, {}).number == 100
+    live = changed(bob, invoices, retyped(invoices, "number", "integer"))
+    for number in (101, 102):
+        records.create(bob, live, {"number": number})
+    live = changed(bob, live, retyped(live, "number", "auto-number"))
+    assert [records.create(bob, live, {}).number for _ in range(2)] == [103, 104]
+
+
+def test_a_higher_number_to_start_with_holds_from_the_next_record_on(people, invoices):
+    bob = people["bob"]
+    records.create(bob, invoices, {})
+    for start, next_ in ((1_000, 1_000), (5, 1_001)):
+        new = retyped(invoices, "number", "auto-number", {"start": start})
+        invoices = changed(bob, invoices, new)
+        assert records.create(bob, invoices, {}).number == next_
 
 
 def test_a_field_that_the_app_gives_is_unique_and_never_required(people):
