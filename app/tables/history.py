@@ -183,6 +183,15 @@ def values_of(live: Live, change: Change) -> list[tuple[Field, Any, Any]]:
     return found
 
 
+def field_called(live: Live, change: Change, name: str) -> Field | None:
+    """The field that had this name when an entry was written; None where it is gone."""
+    for field in live.table.fields:
+        was = _field_then(live, change, field)
+        if was is not None and was.name == name:
+            return field
+    return None
+
+
 def _field_then(live: Live, change: Change, field: Field) -> Field | None:
     """The field as it was declared when an entry was written; None where there was none."""
     if "designs" not in live.memo:

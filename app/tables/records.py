@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 import sqlalchemy.orm as so
@@ -442,18 +442,23 @@ def _bring_back(live: Live, record_id: int) -> Any:
     for table_id, other_id, *name in change.data.get("_with", ()):
         try:
             with db.session.begin_nested():
-                record.lost += _bring_link_back(record, catalog.by_id(table_id), other_id, *name)
+                other = catalog.by_id(table_id)
+                record.lost += _bring_link_back(live, record, change, other, other_id, *name)
         except AppError:
             record.lost.append(f"#{other_id} of {catalog.label(table_id)}")
     return record
 
 
-def _bring_link_back(record: Any, other: Live, other_id: int, name: str = "") -> list[str]:
+def _bring_link_back(
+    live: Live, record: Any, change: Change, other: Live, other_id: int, name: str = ""
+) -> list[str]:
     """Restore what was deleted with a record, or its link to it. Raises AppError where it cannot be."""
     if not name:
         return list(_bring_back(other, other_id).lost)
-    one, field = _locked(other, other_id, None), other.table.by_name[name]
-    kind: Any = field.type
-    setattr(one, name, kind.also(getattr(one, name), record.id, field))
+    field = history.field_called(other, change, name)
+    if field is None or other.target(field) != live.table.id:
+        raise NotFound("The field that linked to it is not there any more.")
+    one, kind = _locked(other, other_id, None), cast(Any, field.type)
+    setattr(one, field.name, kind.also(getattr(one, field.name), record.id, field))
     _flush(other, one)
     return []

@@ -23,6 +23,7 @@ from app.tables.catalog import Live
 from app.tables.changing import applying
 from app.tables.table import Table
 from tests.tables.conftest import declared
+from tests.tables.test_changing import changed
 
 again_and_again = settings(
     max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
@@ -229,6 +230,26 @@ def test_a_taken_value_of_what_was_deleted_with_a_record_leaves_the_rest_restore
     back = records.undo(bob, customers, change)
     assert back.lost == [f"#{first} of Orders"]
     assert linked_to(live, second) == acme
+
+
+@pytest.mark.parametrize("then", ["gone", "renamed", "linking elsewhere"])
+def test_a_record_comes_back_whatever_has_become_of_the_field_that_linked_to_it(
+    bob, customers, then
+):
+    live, acme = orders(bob, customers, "clear"), customer(bob, customers, "Acme")
+    order = records.create(bob, live, {"no": "1", "customer": acme}).id
+    change = records.delete(bob, customers, acme, None)
+    no, field = live.declared.fields
+    kept = {
+        "gone": (),
+        "renamed": (replace(field, name="buyer"),),
+        "linking elsewhere": (replace(field, options=link(None, "clear").options),),
+    }[then]
+    live = changed(bob, live, with_fields(live, no, *kept))
+    back = records.undo(bob, catalog.tables()["shop", "customers"], change)
+    assert (back.name, back.lost) == ("Acme", [] if then == "renamed" else [f"#{order} of Orders"])
+    if then == "renamed":
+        assert records.get(bob, live, order).buyer == acme
 
 
 def test_records_that_would_delete_each_other_are_deleted_and_come_back(bob):
