@@ -96,7 +96,8 @@ def delete(actor: Actor, live: Live, record_id: int, version: int | None) -> int
 
 def restore(actor: Actor, live: Live, record_id: int) -> Any:
     """Bring a deleted record back under its number, with the links to it that were cleared and the
-    records that were deleted with it; `lost` of the record names those that are no longer to be had.
+    records that were deleted with it; `lost` of the record names those that are no longer to be had, and
+    the fields that are blank now because their value does not fit any more.
     Raises NotFound, Conflict, Invalid, Forbidden."""
     with _changing(actor, live, "restore", restoring=True) as live:
         return _bring_back(live, record_id)
@@ -348,13 +349,14 @@ def _deletions(live: Live, record_id: int) -> sa.Select[tuple[Change]]:
     return query.order_by(Change.id.desc()).limit(1)
 
 
-def _kept(live: Live, change: Change) -> dict[str, Any]:
-    """The values of the record that a deletion has kept."""
+def _kept(live: Live, change: Change) -> tuple[dict[Field, Any], list[str]]:
+    """The values of the record that a deletion has kept, and the fields that these do not fit any more."""
+    values = {field: old for field, old, _new in history.values_of(live, change)}
+    unread = [one for one, value in values.items() if isinstance(value, UnreadText)]
     stored = change.data["_record"]
-    system = {one.name: one.type.from_json(stored[one.name], one) for one in SYSTEM}
-    values = {field.name: old for field, old, _new in history.values_of(live, change)}
-    fitting = {name: one for name, one in values.items() if not isinstance(one, UnreadText)}
-    return {**fitting, **system}
+    system = {one: one.type.from_json(stored[one.name], one) for one in SYSTEM}
+    fitting = {one: value for one, value in values.items() if one not in unread}
+    return {**fitting, **system}, [one.label for one in unread]
 
 
 def _go_on_counting(live: Live, record: Any, change: Change) -> None:
@@ -433,12 +435,12 @@ def _bring_back(live: Live, record_id: int) -> Any:
         raise Conflict("This record is there; there is nothing to restore.")
     if change is None:
         raise NotFound(GONE)
-    record = live.model()
-    _assign(live, record, _kept(live, change))
+    record, (values, lost) = live.model(), _kept(live, change)
+    _assign(live, record, {one.name: value for one, value in values.items()})
     db.session.add(record)
     _flush(live, record)
     _go_on_counting(live, record, change)
-    record.lost = []
+    record.lost = lost
     for table_id, other_id, *name in change.data.get("_with", ()):
         try:
             with db.session.begin_nested():
@@ -454,7 +456,8 @@ def _bring_link_back(
 ) -> list[str]:
     """Restore what was deleted with a record, or its link to it. Raises AppError where it cannot be."""
     if not name:
-        return list(_bring_back(other, other_id).lost)
+        blank = _bring_back(other, other_id).lost
+        return [f"{one} of #{other_id} of {other.table.label}" for one in blank]
     field = history.field_called(other, change, name)
     if field is None or other.target(field) != live.table.id:
         raise NotFound("The field that linked to it is not there any more.")

@@ -23,7 +23,7 @@ from app.tables.catalog import Live
 from app.tables.changing import applying
 from app.tables.table import Table
 from tests.tables.conftest import declared
-from tests.tables.test_changing import changed
+from tests.tables.test_changing import changed, retyped
 
 again_and_again = settings(
     max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
@@ -250,6 +250,22 @@ def test_a_record_comes_back_whatever_has_become_of_the_field_that_linked_to_it(
     assert (back.name, back.lost) == ("Acme", [] if then == "renamed" else [f"#{order} of Orders"])
     if then == "renamed":
         assert records.get(bob, live, order).buyer == acme
+
+
+def test_a_field_that_comes_back_blank_is_named(bob, customers):
+    status = declared("status", "choice", options={"choices": ["open", "done"]})
+    live = make(bob, "orders", status, link(customers, "delete"))
+    acme = customer(bob, customers, "Acme")
+    order = records.create(bob, live, {"status": "open", "customer": acme}).id
+    alone = records.create(bob, live, {"status": "open"}).id
+    records.delete(bob, customers, acme, None)
+    records.delete(bob, live, alone, None)
+    live = changed(bob, live, retyped(live, "status", "choice", {"choices": ["new", "done"]}))
+    back = records.restore(bob, live, alone)
+    assert (back.status, back.lost) == (None, ["Status"])
+    back = records.restore(bob, catalog.tables()["shop", "customers"], acme)
+    assert back.lost == [f"Status of #{order} of Orders"]
+    assert linked_to(live, order) == acme
 
 
 def test_records_that_would_delete_each_other_are_deleted_and_come_back(bob):
