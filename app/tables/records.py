@@ -201,7 +201,7 @@ def _new(live: Live, values: Mapping[str, Any]) -> Any:
         one.name: one.type.parse(one.default, one) for one in live.table.written if one.default
     }
     found = _checked(live, {**defaults, **values}, live.table.written)
-    counted = {one.name: _next(live, one) for one in live.table.fields if one.type.given}
+    counted = {one.name: _next(live, one) for one in _given(live)}
     record = live.model()
     given = {name: value for name, value in found.items() if value is not None}
     _assign(live, record, given | counted)
@@ -264,6 +264,11 @@ _COUNT = sa.text(
     "WHEN counter.value >= excluded.value THEN counter.value + 1 ELSE excluded.value END "
     "RETURNING value"
 )
+
+
+def _given(live: Live) -> list[Field]:
+    """The fields whose values the app counts out."""
+    return [one for one in live.table.fields if one.type.given]
 
 
 def _next(live: Live, field: Field) -> int:
@@ -436,6 +441,7 @@ def _bring_back(live: Live, record_id: int) -> Any:
     if change is None:
         raise NotFound(GONE)
     record, (values, lost) = live.model(), _kept(live, change)
+    values |= {one: _next(live, one) for one in _given(live) if values.get(one) is None}
     _assign(live, record, {one.name: value for one, value in values.items()})
     db.session.add(record)
     _flush(live, record)

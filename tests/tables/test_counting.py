@@ -150,6 +150,18 @@ def test_records_that_are_there_get_numbers_in_the_order_in_which_they_came(peop
     assert [tuple(one) for one in rows] == [("One", 10), ("Three", 11), ("Four", 12)]
 
 
+def test_a_record_that_was_deleted_before_there_were_numbers_gets_one_when_it_comes_back(people):
+    bob = people["bob"]
+    live = make(bob, "notes", declared("name", "text"))
+    for name in ("One", "Two"):
+        records.create(bob, live, {"name": name})
+    records.delete(bob, live, 1, None)
+    fields = (*live.table.fields, declared("no", "auto-number"))
+    live = changed(bob, live, replace(live.table, fields=fields))
+    assert records.restore(bob, live, 1).no == 2
+    assert records.create(bob, live, {}).no == 3
+
+
 def test_a_table_that_is_dropped_takes_its_count_along(people, invoices):
     records.create(people["bob"], invoices, {})
     with writing():
