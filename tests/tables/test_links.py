@@ -14,6 +14,7 @@ from app.database import writing
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.extensions import db
 from app.fields import FORM, Field
+from app.fields.base import UnreadText
 from app.fields.link import RULES
 from app.permissions import Actor
 from app.sheets import exporting
@@ -266,6 +267,33 @@ def test_a_field_that_comes_back_blank_is_named(bob, customers):
     back = records.restore(bob, catalog.tables()["shop", "customers"], acme)
     assert back.lost == [f"Status of #{order} of Orders"]
     assert linked_to(live, order) == acme
+
+
+def test_history_never_takes_the_number_of_a_record_for_one_of_another_table(bob, customers):
+    towns = make(bob, "towns", declared("name", "text"))
+    for name in ("Acme", "Bolt"):
+        records.create(bob, towns, {"name": name})
+    live, acme = orders(bob, customers, "clear"), customer(bob, customers, "Acme")
+    order = records.create(bob, live, {"no": "1", "customer": acme}).id
+    records.update(bob, live, order, {"customer": None}, None)
+    change = history.of_record(bob, live, order)[0]
+    records.delete(bob, live, records.create(bob, live, {"customer": acme}).id, None)
+    live = changed(bob, live, retyped(live, "customer", "link", link(towns).options))
+    [(_field, old, _new)] = history.values_of(live, change)
+    assert isinstance(old, UnreadText) and old == str(acme)
+    with pytest.raises(Conflict, match="does not fit it any more"):
+        records.undo(bob, live, change.id)
+    back = records.restore(bob, live, order + 1)
+    assert (back.customer, back.lost) == (None, ["Customer"])
+
+
+def test_digits_of_an_old_text_are_no_record(bob, customers):
+    live, acme = make(bob, "orders", declared("customer", "text")), customer(bob, customers, "Acme")
+    gone = records.create(bob, live, {"customer": str(acme)}).id
+    records.delete(bob, live, gone, None)
+    live = changed(bob, live, retyped(live, "customer", "link", link(customers).options))
+    back = records.restore(bob, live, gone)
+    assert (back.customer, back.lost) == (None, ["Customer"])
 
 
 def test_records_that_would_delete_each_other_are_deleted_and_come_back(bob):
