@@ -331,13 +331,17 @@ def _check_links(live: Live) -> None:
         kind: Any = field.type
         wanted = {id for one in written for id in kind.numbers(getattr(one, field.name))}
         other = live.other(target)
-        query = sa.select(other.sql.c.id).where(other.sql.c.id.in_(wanted))
-        query = query.with_for_update(read=True, key_share=True)
-        there = set(db.session.connection().scalars(query)) if wanted else set()
         new = {one.id for one in written}
-        if missing := sorted(wanted - there - (new if other is live else set())):
+        if missing := sorted(wanted - _there(other, wanted) - (new if other is live else set())):
             words = f"is #{missing[0]} of {other.table.label}, which is not there; choose another"
             raise field.refusal(words)
+
+
+def _there(live: Live, ids: set[int]) -> set[int]:
+    """Those of these records that there are, held until the end of the transaction."""
+    query = sa.select(live.sql.c.id).where(live.sql.c.id.in_(ids))
+    query = query.with_for_update(read=True, key_share=True)
+    return set(db.session.connection().scalars(query)) if ids else set()
 
 
 def _taken(field: Field, value: Any) -> tuple[str, str]:
@@ -354,14 +358,14 @@ def _deletions(live: Live, record_id: int) -> sa.Select[tuple[Change]]:
     return query.order_by(Change.id.desc()).limit(1)
 
 
-def _kept(live: Live, change: Change) -> tuple[dict[Field, Any], list[str]]:
+def _kept(live: Live, change: Change) -> tuple[dict[str, Any], list[str]]:
     """The values of the record that a deletion has kept, and the fields that these do not fit any more."""
-    values = {field: old for field, old, _new in history.values_of(live, change)}
-    unread = [one for one, value in values.items() if isinstance(value, UnreadText)]
+    values = [(field, old) for field, old, _new in history.values_of(live, change)]
+    lost = [field.label for field, old in values if isinstance(old, UnreadText)]
     stored = change.data["_record"]
-    system = {one: one.type.from_json(stored[one.name], one) for one in SYSTEM}
-    fitting = {one: value for one, value in values.items() if one not in unread}
-    return {**fitting, **system}, [one.label for one in unread]
+    system = {one.name: one.type.from_json(stored[one.name], one) for one in SYSTEM}
+    fitting = {field.name: old for field, old in values if not isinstance(old, UnreadText)}
+    return {**fitting, **system}, lost
 
 
 def _go_on_counting(live: Live, record: Any, change: Change) -> None:
@@ -441,8 +445,9 @@ def _bring_back(live: Live, record_id: int) -> Any:
     if change is None:
         raise NotFound(GONE)
     record, (values, lost) = live.model(), _kept(live, change)
-    values |= {one: _next(live, one) for one in _given(live) if values.get(one) is None}
-    _assign(live, record, {one.name: value for one, value in values.items()})
+    lost += _take_out_gone(live, values)
+    blank = [one for one in _given(live) if values.get(one.name) is None]
+    _assign(live, record, {**values, **{one.name: _next(live, one) for one in blank}})
     db.session.add(record)
     _flush(live, record)
     _go_on_counting(live, record, change)
@@ -455,6 +460,23 @@ def _bring_back(live: Live, record_id: int) -> Any:
         except AppError:
             record.lost.append(f"#{other_id} of {catalog.label(table_id)}")
     return record
+
+
+def _take_out_gone(live: Live, values: dict[str, Any]) -> list[str]:
+    """Take links to records that are gone out of the values of one that comes back; returns what the
+    fields are called. Raises Conflict where a field cannot do without."""
+    lost = []
+    for field, target in live.links.items():
+        kind, other = cast(Any, field.type), live.other(target)
+        wanted = set(kind.numbers(values.get(field.name)))
+        itself = {values["id"]} if other is live else set()
+        for id in sorted(wanted - itself - _there(other, wanted)):
+            if field.required or kind.on_delete(field) != "clear":
+                words = f"{field.label} was #{id} of {other.table.label}, which is deleted"
+                raise Conflict(f"{words}: restore that first.")
+            values[field.name] = kind.without(values[field.name], id)
+            lost.append(f"{field.label} #{id}")
+    return lost
 
 
 def _bring_link_back(

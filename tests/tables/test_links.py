@@ -296,6 +296,34 @@ def test_digits_of_an_old_text_are_no_record(bob, customers):
     assert (back.customer, back.lost) == (None, ["Customer"])
 
 
+def test_a_record_comes_back_without_its_links_to_what_is_gone(bob, customers):
+    several = declared("others", "links", options={"table": customers.table.id})
+    live = make(bob, "orders", link(customers, "clear"), several)
+    acme, bolt = customer(bob, customers, "Acme"), customer(bob, customers, "Bolt")
+    order = records.create(bob, live, {"customer": acme, "others": (acme, bolt)}).id
+    records.delete(bob, live, order, None)
+    records.delete(bob, customers, acme, None)
+    back = records.restore(bob, live, order)
+    assert (back.customer, back.others) == (None, (bolt,))
+    assert back.lost == [f"Customer #{acme}", f"Others #{acme}"]
+
+
+@pytest.mark.parametrize("rule", ["block", "delete", "required"])
+def test_a_record_that_cannot_be_without_what_is_gone_says_what_to_restore_first(
+    bob, customers, rule
+):
+    required = rule == "required"
+    live = orders(bob, customers, "clear" if required else rule, required=required)
+    acme = customer(bob, customers, "Acme")
+    order = records.create(bob, live, {"customer": acme}).id
+    records.delete(bob, live, order, None)
+    records.delete(bob, customers, acme, None)
+    with pytest.raises(Conflict, match=f"#{acme} of Customers, which is deleted: restore that"):
+        records.restore(bob, live, order)
+    records.restore(bob, customers, acme)
+    assert records.restore(bob, live, order).customer == acme
+
+
 def test_records_that_would_delete_each_other_are_deleted_and_come_back(bob):
     live = make(bob, "nodes", declared("name", "text"), link(None, "delete"))
     a = records.create(bob, live, {"name": "a"}).id
