@@ -90,7 +90,7 @@ def delete(actor: Actor, live: Live, record_id: int, version: int | None) -> int
     to it and their field says that this blocks."""
     with _changing(actor, live, "delete") as live:
         _remove(live, _locked(live, record_id, version))
-        done = history.newest(live)
+        done = db.session.scalars(_deletions(live, record_id)).one().id
     return done
 
 
