@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from functools import reduce
 
@@ -333,6 +334,51 @@ def test_records_that_would_delete_each_other_are_deleted_and_come_back(bob):
     assert names(bob, live)[0] == []
     records.undo(bob, live, change)
     assert (linked_to(live, a), linked_to(live, b)) == (b, a)
+
+
+@pytest.fixture
+def shallow():
+    """Python goes no deeper than 400 calls, so that a chain need not be long to be too deep for it."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(400)
+    yield
+    sys.setrecursionlimit(limit)
+
+
+def test_a_long_chain_is_deleted_and_comes_back_unless_it_is_too_long(bob, shallow, monkeypatch):
+    live = make(bob, "nodes", declared("name", "text"), link(None, "delete", "parent"))
+    with writing():
+        chain = [{"name": f"{one}", "parent": one - 1 or None} for one in range(1, 401)]
+        db.session.execute(live.sql.insert(), chain)
+    change = records.delete(bob, live, 1, None)
+    assert names(bob, live)[0] == []
+    assert records.undo(bob, live, change).lost == []
+    assert records.get(bob, live, 400).parent == 399
+    monkeypatch.setattr(records, "MOST_LINKED", 3)
+    with pytest.raises(Conflict, match="More than 3 records would be changed or deleted"):
+        records.delete(bob, live, 396, None)
+    records.delete(bob, live, 397, None)
+
+
+def test_what_is_deleted_by_two_ways_is_deleted_once_and_comes_back_whole(bob, customers):
+    rule = {"own": "delete", "also": "delete", "other": "clear"}
+    fields = [link(None, one, name) for name, one in rule.items()]
+    live = make(bob, "orders", link(customers, "delete"), *fields)
+    acme = customer(bob, customers, "Acme")
+    made = [
+        {"customer": acme},
+        {"customer": acme, "own": 1, "other": 1},
+        {"customer": acme, "other": 1, "own": 2, "also": 1},
+    ]
+    for values in made:
+        records.create(bob, live, values)
+    change = records.delete(bob, customers, acme, None)
+    assert names(bob, live)[0] == []
+    assert records.undo(bob, customers, change).lost == []
+    back = [records.get(bob, live, one) for one in (1, 2, 3)]
+    assert [{name: getattr(one, name) for name in made[2]} for one in back] == [
+        dict.fromkeys(made[2]) | values for values in made
+    ]
 
 
 def test_a_field_that_must_not_be_blank_is_not_cleared(bob, customers):
