@@ -178,9 +178,18 @@ def values_of(live: Live, change: Change) -> list[tuple[Field, Any, Any]]:
     for field in live.table.fields:
         was = _field_then(live, change, field)
         if was is not None and was.name in change.data:
-            old, new = (_read(was, one, field) for one in change.data[was.name])
+            old, new = (_read(live, was, one, field) for one in change.data[was.name])
             found.append((field, old, new))
     return found
+
+
+def field_called(live: Live, change: Change, name: str) -> Field | None:
+    """The field that had this name when an entry was written; None where it is gone."""
+    for field in live.table.fields:
+        was = _field_then(live, change, field)
+        if was is not None and was.name == name:
+            return field
+    return None
 
 
 def _field_then(live: Live, change: Change, field: Field) -> Field | None:
@@ -207,10 +216,16 @@ def _others(live: Live, document: dict[str, Any]) -> dict[str, Field | None]:
     return {one.id: then.get(one.id) for one in live.table.fields if then.get(one.id) != one}
 
 
-def _read(was: Field, value: Any, field: Field) -> Any:
-    """A value of an entry, as one of the field by now."""
+def _read(live: Live, was: Field, value: Any, field: Field) -> Any:
+    """A value of an entry, as one of the field by now. The number of a record is one in its own table
+    only."""
     try:
         read = was.type.from_json(value, was)
-        return read if was == field or read is None else field.type.convert(read, was, field)
+        if was == field or read is None:
+            return read
+        same = live.target(was) == live.target(field)
+        return (
+            field.type.convert(read, was, field) if same else UnreadText(was.type.text(read, was))
+        )
     except Invalid:
         return UnreadText(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
 import sqlalchemy.orm as so
@@ -90,13 +90,14 @@ def delete(actor: Actor, live: Live, record_id: int, version: int | None) -> int
     to it and their field says that this blocks."""
     with _changing(actor, live, "delete") as live:
         _remove(live, _locked(live, record_id, version))
-        done = history.newest(live)
-    return done
+        done = db.session.scalars(_deletions(live, record_id)).one()
+    return int(done.id)
 
 
 def restore(actor: Actor, live: Live, record_id: int) -> Any:
     """Bring a deleted record back under its number, with the links to it that were cleared and the
-    records that were deleted with it; `lost` of the record names those that are no longer to be had.
+    records that were deleted with it; `lost` of the record names those that are no longer to be had, and
+    the fields that are blank now because their value does not fit any more.
     Raises NotFound, Conflict, Invalid, Forbidden."""
     with _changing(actor, live, "restore", restoring=True) as live:
         return _bring_back(live, record_id)
@@ -200,7 +201,7 @@ def _new(live: Live, values: Mapping[str, Any]) -> Any:
         one.name: one.type.parse(one.default, one) for one in live.table.written if one.default
     }
     found = _checked(live, {**defaults, **values}, live.table.written)
-    counted = {one.name: _next(live, one) for one in live.table.fields if one.type.given}
+    counted = {one.name: _next(live, one) for one in _given(live)}
     record = live.model()
     given = {name: value for name, value in found.items() if value is not None}
     _assign(live, record, given | counted)
@@ -259,8 +260,15 @@ def _as_now(values: Mapping[str, Any], then: Live, now: Live) -> Mapping[str, An
 # the same in both databases; whoever comes second waits here for the end of the first transaction
 _COUNT = sa.text(
     "INSERT INTO counter (table_id, field_id, value) VALUES (:table_id, :field_id, :first) "
-    "ON CONFLICT (table_id, field_id) DO UPDATE SET value = counter.value + 1 RETURNING value"
+    "ON CONFLICT (table_id, field_id) DO UPDATE SET value = CASE "
+    "WHEN counter.value >= excluded.value THEN counter.value + 1 ELSE excluded.value END "
+    "RETURNING value"
 )
+
+
+def _given(live: Live) -> list[Field]:
+    """The fields whose values the app counts out."""
+    return [one for one in live.table.fields if one.type.given]
 
 
 def _next(live: Live, field: Field) -> int:
@@ -323,13 +331,17 @@ def _check_links(live: Live) -> None:
         kind: Any = field.type
         wanted = {id for one in written for id in kind.numbers(getattr(one, field.name))}
         other = live.other(target)
-        query = sa.select(other.sql.c.id).where(other.sql.c.id.in_(wanted))
-        query = query.with_for_update(read=True, key_share=True)
-        there = set(db.session.connection().scalars(query)) if wanted else set()
         new = {one.id for one in written}
-        if missing := sorted(wanted - there - (new if other is live else set())):
+        if missing := sorted(wanted - _there(other, wanted) - (new if other is live else set())):
             words = f"is #{missing[0]} of {other.table.label}, which is not there; choose another"
             raise field.refusal(words)
+
+
+def _there(live: Live, ids: set[int]) -> set[int]:
+    """Those of these records that there are, held until the end of the transaction."""
+    query = sa.select(live.sql.c.id).where(live.sql.c.id.in_(ids))
+    query = query.with_for_update(read=True, key_share=True)
+    return set(db.session.connection().scalars(query)) if ids else set()
 
 
 def _taken(field: Field, value: Any) -> tuple[str, str]:
@@ -346,13 +358,14 @@ def _deletions(live: Live, record_id: int) -> sa.Select[tuple[Change]]:
     return query.order_by(Change.id.desc()).limit(1)
 
 
-def _kept(live: Live, change: Change) -> dict[str, Any]:
-    """The values of the record that a deletion has kept."""
+def _kept(live: Live, change: Change) -> tuple[dict[str, Any], list[str]]:
+    """The values of the record that a deletion has kept, and the fields that these do not fit any more."""
+    values = [(field, old) for field, old, _new in history.values_of(live, change)]
+    lost = [field.label for field, old in values if isinstance(old, UnreadText)]
     stored = change.data["_record"]
     system = {one.name: one.type.from_json(stored[one.name], one) for one in SYSTEM}
-    values = {field.name: old for field, old, _new in history.values_of(live, change)}
-    fitting = {name: one for name, one in values.items() if not isinstance(one, UnreadText)}
-    return {**fitting, **system}
+    fitting = {field.name: old for field, old in values if not isinstance(old, UnreadText)}
+    return {**fitting, **system}, lost
 
 
 def _go_on_counting(live: Live, record: Any, change: Change) -> None:
@@ -370,23 +383,57 @@ MOST_LINKED = 2_000
 """Records that a deletion changes or deletes with it, so that nobody waits for long."""
 
 
-def _remove(live: Live, record: Any, removed: frozenset[Any] = frozenset()) -> None:
+class _Going(NamedTuple):
+    """A record on its way out: what links to it and has not been seen to, and what went with it."""
+
+    live: Live
+    record: Any
+    linked: Iterator[tuple[Live, Any, Any]]
+    with_it: list[Any]
+
+
+def _remove(live: Live, record: Any) -> None:
     """Delete a record, and do to those that link to it what their fields say; what that was is kept in
     its history. Raises Conflict."""
-    removed, with_it = removed | {record}, []
-    for other, field, found in _linked(live, record):
-        for one in found:
-            if field.type.on_delete(field) == "delete" and one not in removed:
-                _remove(other, one, removed)
-                with_it.append([other.table.id, one.id])
-            else:
-                kind: Any = field.type
-                setattr(one, field.name, kind.without(getattr(one, field.name), record.id))
-                with_it.append([other.table.id, one.id, field.name])
-    _clear_unseen(live, record.id)
+    known, path = {record}, [_going(live, record)]
+    while path:
+        further = _see_to_linked(path[-1], known)
+        if len(known) > MOST_LINKED + 1:
+            words = f"More than {MOST_LINKED:,} records would be changed or deleted with it"
+            raise Conflict(f"{words}. Change or delete some of them first.")
+        if further is None:
+            _delete(path.pop())
+        else:
+            path.append(_going(*further))
+
+
+def _going(live: Live, record: Any) -> _Going:
+    linked = [(other, field, one) for other, field, found in _linked(live, record) for one in found]
+    return _Going(live, record, iter(linked), [])
+
+
+def _see_to_linked(going: _Going, known: set[Any]) -> tuple[Live, Any] | None:
+    """Clear the links to a record, as far as the first that is to be deleted before it; `known` gets
+    what is to be deleted, and the links that are cleared."""
+    for other, field, one in going.linked:
+        if sa.inspect(one).deleted:
+            continue
+        if field.type.on_delete(field) == "delete" and one not in known:
+            known.add(one)
+            going.with_it.append([other.table.id, one.id])
+            return other, one
+        value = field.type.without(getattr(one, field.name), going.record.id)
+        setattr(one, field.name, value)
+        known.add((one, field.name))
+        going.with_it.append([other.table.id, one.id, field.name])
+    return None
+
+
+def _delete(going: _Going) -> None:
+    _clear_unseen(going.live, going.record.id)
     db.session.flush()
-    record.deleted_with = with_it
-    db.session.delete(record)
+    going.record.deleted_with = going.with_it
+    db.session.delete(going.record)
     try:
         db.session.flush()
     except IntegrityError:
@@ -426,32 +473,95 @@ def _clear_unseen(live: Live, record_id: int) -> None:
 
 
 def _bring_back(live: Live, record_id: int) -> Any:
+    """Restore a record, what was deleted with it in the order in which it went, and the links to them."""
+    root = _deletion(live, record_id)
+    deleted, lost = _deleted_with(live, root)
+    record = _again(live, root)
+    back = [(live, record, root)]
+    for other, change in deleted:
+        with _or_lost(lost, other.table.id, change.record_id):
+            one = _again(other, change)
+            back.append((other, one, change))
+            record.lost += [f"{label} of #{one.id} of {other.table.label}" for label in one.lost]
+    for entry in back:
+        for table_id, other_id, *name in entry[2].data.get("_with", ()):
+            if name:
+                with _or_lost(lost, table_id, other_id):
+                    _bring_link_back(*entry, catalog.by_id(table_id), other_id, *name)
+    record.lost += lost
+    return record
+
+
+@contextmanager
+def _or_lost(lost: list[str], table_id: int, record_id: int | None) -> Iterator[None]:
+    """What cannot be done in this block is not done at all, and the record is noted as lost."""
+    try:
+        with db.session.begin_nested():
+            yield
+    except AppError:
+        lost.append(f"#{record_id} of {catalog.label(table_id)}")
+
+
+def _deletion(live: Live, record_id: int) -> Change:
+    """The change that deleted a record, held. Raises Conflict, NotFound."""
     change = db.session.scalar(_deletions(live, record_id).with_for_update())
     if db.session.get(live.model, record_id) is not None:
         raise Conflict("This record is there; there is nothing to restore.")
     if change is None:
         raise NotFound(GONE)
-    record = live.model()
-    _assign(live, record, _kept(live, change))
+    return change
+
+
+def _deleted_with(live: Live, root: Change) -> tuple[list[tuple[Live, Change]], list[str]]:
+    """The deletions of what went with a record and can be restored, the last first: what was linked to
+    went after what linked to it. Also what cannot be restored."""
+    found, lost = [(live, root)], list[str]()
+    for _live, change in found:
+        for table_id, other_id, *name in change.data.get("_with", ()):
+            if not name:
+                with _or_lost(lost, table_id, other_id):
+                    other = catalog.by_id(table_id)
+                    found.append((other, _deletion(other, other_id)))
+    return sorted(found[1:], key=lambda one: one[1].id, reverse=True), lost
+
+
+def _again(live: Live, change: Change) -> Any:
+    """The record that a change has deleted; `lost` names the fields that are not as they were."""
+    record, (values, lost) = live.model(), _kept(live, change)
+    lost += _take_out_gone(live, values)
+    blank = [one for one in _given(live) if values.get(one.name) is None]
+    _assign(live, record, {**values, **{one.name: _next(live, one) for one in blank}})
     db.session.add(record)
     _flush(live, record)
     _go_on_counting(live, record, change)
-    record.lost = []
-    for table_id, other_id, *name in change.data.get("_with", ()):
-        try:
-            with db.session.begin_nested():
-                record.lost += _bring_link_back(record, catalog.by_id(table_id), other_id, *name)
-        except AppError:
-            record.lost.append(f"#{other_id} of {catalog.label(table_id)}")
+    record.lost = lost
     return record
 
 
-def _bring_link_back(record: Any, other: Live, other_id: int, name: str = "") -> list[str]:
-    """Restore what was deleted with a record, or its link to it. Raises AppError where it cannot be."""
-    if not name:
-        return list(_bring_back(other, other_id).lost)
-    one, field = _locked(other, other_id, None), other.table.by_name[name]
-    kind: Any = field.type
-    setattr(one, name, kind.also(getattr(one, name), record.id, field))
+def _take_out_gone(live: Live, values: dict[str, Any]) -> list[str]:
+    """Take links to records that are gone out of the values of one that comes back; returns what the
+    fields are called. Raises Conflict where a field cannot do without."""
+    lost = []
+    for field, target in live.links.items():
+        kind, other = cast(Any, field.type), live.other(target)
+        wanted = set(kind.numbers(values.get(field.name)))
+        itself = {values["id"]} if other is live else set()
+        for id in sorted(wanted - itself - _there(other, wanted)):
+            if field.required or kind.on_delete(field) != "clear":
+                words = f"{field.label} was #{id} of {other.table.label}, which is deleted"
+                raise Conflict(f"{words}: restore that first.")
+            values[field.name] = kind.without(values[field.name], id)
+            lost.append(f"{field.label} #{id}")
+    return lost
+
+
+def _bring_link_back(
+    live: Live, record: Any, change: Change, other: Live, other_id: int, name: str
+) -> None:
+    """Restore a link to a record. Raises AppError where it cannot be."""
+    field = history.field_called(other, change, name)
+    if field is None or other.target(field) != live.table.id:
+        raise NotFound("The field that linked to it is not there any more.")
+    one, kind = _locked(other, other_id, None), cast(Any, field.type)
+    setattr(one, field.name, kind.also(getattr(one, field.name), record.id, field))
     _flush(other, one)
-    return []

@@ -17,7 +17,7 @@ from app.sheets.merging import merge
 from app.tables import catalog, records
 from app.tables.table import Table
 from tests.tables.conftest import declared
-from tests.tables.test_changing import changed
+from tests.tables.test_changing import changed, retyped
 from tests.tables.test_links import make
 
 
@@ -109,6 +109,25 @@ def test_numbers_that_are_there_already_are_not_given_again(people, invoices):
     assert records.create(people["bob"], invoices, {}).number == 501
 
 
+def test_counting_goes_on_after_numbers_that_people_gave_meanwhile(people, invoices):
+    bob = people["bob"]
+    assert records.create(bob, invoices, {}).number == 100
+    live = changed(bob, invoices, retyped(invoices, "number", "integer"))
+    for number in (101, 102):
+        records.create(bob, live, {"number": number})
+    live = changed(bob, live, retyped(live, "number", "auto-number"))
+    assert [records.create(bob, live, {}).number for _ in range(2)] == [103, 104]
+
+
+def test_a_higher_number_to_start_with_holds_from_the_next_record_on(people, invoices):
+    bob = people["bob"]
+    records.create(bob, invoices, {})
+    for start, next_ in ((1_000, 1_000), (5, 1_001)):
+        new = retyped(invoices, "number", "auto-number", {"start": start})
+        invoices = changed(bob, invoices, new)
+        assert records.create(bob, invoices, {}).number == next_
+
+
 def test_a_field_that_the_app_gives_is_unique_and_never_required(people):
     one = declared("number", "auto-number", required=True)
     table = Table(0, 0, "x", "x", "X", (one,), owner_id=people["bob"].id)
@@ -129,6 +148,18 @@ def test_records_that_are_there_get_numbers_in_the_order_in_which_they_came(peop
     records.create(bob, live, {"name": "Four"})
     rows = db.session.query(live.model.name, live.model.no).order_by("id").all()
     assert [tuple(one) for one in rows] == [("One", 10), ("Three", 11), ("Four", 12)]
+
+
+def test_a_record_that_was_deleted_before_there_were_numbers_gets_one_when_it_comes_back(people):
+    bob = people["bob"]
+    live = make(bob, "notes", declared("name", "text"))
+    for name in ("One", "Two"):
+        records.create(bob, live, {"name": name})
+    records.delete(bob, live, 1, None)
+    fields = (*live.table.fields, declared("no", "auto-number"))
+    live = changed(bob, live, replace(live.table, fields=fields))
+    assert records.restore(bob, live, 1).no == 2
+    assert records.create(bob, live, {}).no == 3
 
 
 def test_a_table_that_is_dropped_takes_its_count_along(people, invoices):

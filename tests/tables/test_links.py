@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from functools import reduce
 
@@ -14,6 +15,7 @@ from app.database import writing
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.extensions import db
 from app.fields import FORM, Field
+from app.fields.base import UnreadText
 from app.fields.link import RULES
 from app.permissions import Actor
 from app.sheets import exporting
@@ -23,6 +25,7 @@ from app.tables.catalog import Live
 from app.tables.changing import applying
 from app.tables.table import Table
 from tests.tables.conftest import declared
+from tests.tables.test_changing import changed, retyped
 
 again_and_again = settings(
     max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
@@ -231,6 +234,97 @@ def test_a_taken_value_of_what_was_deleted_with_a_record_leaves_the_rest_restore
     assert linked_to(live, second) == acme
 
 
+@pytest.mark.parametrize("then", ["gone", "renamed", "linking elsewhere"])
+def test_a_record_comes_back_whatever_has_become_of_the_field_that_linked_to_it(
+    bob, customers, then
+):
+    live, acme = orders(bob, customers, "clear"), customer(bob, customers, "Acme")
+    order = records.create(bob, live, {"no": "1", "customer": acme}).id
+    change = records.delete(bob, customers, acme, None)
+    no, field = live.declared.fields
+    kept = {
+        "gone": (),
+        "renamed": (replace(field, name="buyer"),),
+        "linking elsewhere": (replace(field, options=link(None, "clear").options),),
+    }[then]
+    live = changed(bob, live, with_fields(live, no, *kept))
+    back = records.undo(bob, catalog.tables()["shop", "customers"], change)
+    assert (back.name, back.lost) == ("Acme", [] if then == "renamed" else [f"#{order} of Orders"])
+    if then == "renamed":
+        assert records.get(bob, live, order).buyer == acme
+
+
+def test_a_field_that_comes_back_blank_is_named(bob, customers):
+    status = declared("status", "choice", options={"choices": ["open", "done"]})
+    live = make(bob, "orders", status, link(customers, "delete"))
+    acme = customer(bob, customers, "Acme")
+    order = records.create(bob, live, {"status": "open", "customer": acme}).id
+    alone = records.create(bob, live, {"status": "open"}).id
+    records.delete(bob, customers, acme, None)
+    records.delete(bob, live, alone, None)
+    live = changed(bob, live, retyped(live, "status", "choice", {"choices": ["new", "done"]}))
+    back = records.restore(bob, live, alone)
+    assert (back.status, back.lost) == (None, ["Status"])
+    back = records.restore(bob, catalog.tables()["shop", "customers"], acme)
+    assert back.lost == [f"Status of #{order} of Orders"]
+    assert linked_to(live, order) == acme
+
+
+def test_history_never_takes_the_number_of_a_record_for_one_of_another_table(bob, customers):
+    towns = make(bob, "towns", declared("name", "text"))
+    for name in ("Acme", "Bolt"):
+        records.create(bob, towns, {"name": name})
+    live, acme = orders(bob, customers, "clear"), customer(bob, customers, "Acme")
+    order = records.create(bob, live, {"no": "1", "customer": acme}).id
+    records.update(bob, live, order, {"customer": None}, None)
+    change = history.of_record(bob, live, order)[0]
+    records.delete(bob, live, records.create(bob, live, {"customer": acme}).id, None)
+    live = changed(bob, live, retyped(live, "customer", "link", link(towns).options))
+    [(_field, old, _new)] = history.values_of(live, change)
+    assert isinstance(old, UnreadText) and old == str(acme)
+    with pytest.raises(Conflict, match="does not fit it any more"):
+        records.undo(bob, live, change.id)
+    back = records.restore(bob, live, order + 1)
+    assert (back.customer, back.lost) == (None, ["Customer"])
+
+
+def test_digits_of_an_old_text_are_no_record(bob, customers):
+    live, acme = make(bob, "orders", declared("customer", "text")), customer(bob, customers, "Acme")
+    gone = records.create(bob, live, {"customer": str(acme)}).id
+    records.delete(bob, live, gone, None)
+    live = changed(bob, live, retyped(live, "customer", "link", link(customers).options))
+    back = records.restore(bob, live, gone)
+    assert (back.customer, back.lost) == (None, ["Customer"])
+
+
+def test_a_record_comes_back_without_its_links_to_what_is_gone(bob, customers):
+    several = declared("others", "links", options={"table": customers.table.id})
+    live = make(bob, "orders", link(customers, "clear"), several)
+    acme, bolt = customer(bob, customers, "Acme"), customer(bob, customers, "Bolt")
+    order = records.create(bob, live, {"customer": acme, "others": (acme, bolt)}).id
+    records.delete(bob, live, order, None)
+    records.delete(bob, customers, acme, None)
+    back = records.restore(bob, live, order)
+    assert (back.customer, back.others) == (None, (bolt,))
+    assert back.lost == [f"Customer #{acme}", f"Others #{acme}"]
+
+
+@pytest.mark.parametrize("rule", ["block", "delete", "required"])
+def test_a_record_that_cannot_be_without_what_is_gone_says_what_to_restore_first(
+    bob, customers, rule
+):
+    required = rule == "required"
+    live = orders(bob, customers, "clear" if required else rule, required=required)
+    acme = customer(bob, customers, "Acme")
+    order = records.create(bob, live, {"customer": acme}).id
+    records.delete(bob, live, order, None)
+    records.delete(bob, customers, acme, None)
+    with pytest.raises(Conflict, match=f"#{acme} of Customers, which is deleted: restore that"):
+        records.restore(bob, live, order)
+    records.restore(bob, customers, acme)
+    assert records.restore(bob, live, order).customer == acme
+
+
 def test_records_that_would_delete_each_other_are_deleted_and_come_back(bob):
     live = make(bob, "nodes", declared("name", "text"), link(None, "delete"))
     a = records.create(bob, live, {"name": "a"}).id
@@ -240,6 +334,51 @@ def test_records_that_would_delete_each_other_are_deleted_and_come_back(bob):
     assert names(bob, live)[0] == []
     records.undo(bob, live, change)
     assert (linked_to(live, a), linked_to(live, b)) == (b, a)
+
+
+@pytest.fixture
+def shallow():
+    """Python goes no deeper than 400 calls, so that a chain need not be long to be too deep for it."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(400)
+    yield
+    sys.setrecursionlimit(limit)
+
+
+def test_a_long_chain_is_deleted_and_comes_back_unless_it_is_too_long(bob, shallow, monkeypatch):
+    live = make(bob, "nodes", declared("name", "text"), link(None, "delete", "parent"))
+    with writing():
+        chain = [{"name": f"{one}", "parent": one - 1 or None} for one in range(1, 401)]
+        db.session.execute(live.sql.insert(), chain)
+    change = records.delete(bob, live, 1, None)
+    assert names(bob, live)[0] == []
+    assert records.undo(bob, live, change).lost == []
+    assert records.get(bob, live, 400).parent == 399
+    monkeypatch.setattr(records, "MOST_LINKED", 3)
+    with pytest.raises(Conflict, match="More than 3 records would be changed or deleted"):
+        records.delete(bob, live, 396, None)
+    records.delete(bob, live, 397, None)
+
+
+def test_what_is_deleted_by_two_ways_is_deleted_once_and_comes_back_whole(bob, customers):
+    rule = {"own": "delete", "also": "delete", "other": "clear"}
+    fields = [link(None, one, name) for name, one in rule.items()]
+    live = make(bob, "orders", link(customers, "delete"), *fields)
+    acme = customer(bob, customers, "Acme")
+    made = [
+        {"customer": acme},
+        {"customer": acme, "own": 1, "other": 1},
+        {"customer": acme, "other": 1, "own": 2, "also": 1},
+    ]
+    for values in made:
+        records.create(bob, live, values)
+    change = records.delete(bob, customers, acme, None)
+    assert names(bob, live)[0] == []
+    assert records.undo(bob, customers, change).lost == []
+    back = [records.get(bob, live, one) for one in (1, 2, 3)]
+    assert [{name: getattr(one, name) for name in made[2]} for one in back] == [
+        dict.fromkeys(made[2]) | values for values in made
+    ]
 
 
 def test_a_field_that_must_not_be_blank_is_not_cleared(bob, customers):

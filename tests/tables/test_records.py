@@ -11,6 +11,7 @@ import pytest
 from app.database import writing
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.extensions import db
+from app.models import Change
 from app.tables import catalog, history, records
 from app.tables.table import Table
 from tests.tables.conftest import declared
@@ -163,3 +164,19 @@ def test_a_record_that_four_restore_at_once_is_restored_once(app, people, things
     for one in threads:
         one.join()
     assert sorted(found) == ["Bolt", "there", "there", "there"]
+
+
+def test_a_deletion_is_undone_by_its_own_number_whoever_writes_meanwhile(
+    people, things, monkeypatch
+):
+    bob, remove = people["bob"], records._remove
+    gone, other = (records.create(bob, things, {"name": name}).id for name in ("One", "Two"))
+
+    def meanwhile(live, record):
+        remove(live, record)
+        records.get(bob, live, other).name = "Three"
+        db.session.flush()
+
+    monkeypatch.setattr(records, "_remove", meanwhile)
+    change = db.session.get(Change, records.delete(bob, things, gone, None))
+    assert (change.record_id, change.action) == (gone, "delete")
