@@ -340,7 +340,7 @@ def _any(conditions: Sequence[sa.ColumnElement[bool]]) -> sa.ColumnElement[bool]
 def _counts(live: Live, wanted: sa.ColumnElement[bool] | None, about: Any) -> tuple[int, int]:
     """How many records fit, and how many there are. Both are kept for as long as nobody writes into
     the table; not what a condition on other tables may decide."""
-    newest = history.newest(live)
+    newest = _newest(live)
     known: dict[Any, Any] = live.memo.get("counts", {})
     if known.get("newest") != newest or len(known) > MOST_KEPT:
         known = live.memo["counts"] = {"newest": newest}
@@ -350,6 +350,17 @@ def _counts(live: Live, wanted: sa.ColumnElement[bool] | None, about: Any) -> tu
             query = query if condition is None else query.where(condition)
             known[name] = db.session.connection().scalar(query)
     return known[about], known[None]
+
+
+def _newest(live: Live) -> Any:
+    """What changes with every write into the table. PostgreSQL commits changes in another order than it
+    gives numbers to: so there it is which transactions can be seen."""
+    if db.engine.dialect.name == "sqlite":
+        return history.newest(live)
+    return db.session.connection().scalar(_SEEN)
+
+
+_SEEN = sa.select(sa.cast(sa.func.pg_current_snapshot(), sa.String))
 
 
 # Everything ------------------------------------------------------------------------------------
