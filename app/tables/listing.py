@@ -87,7 +87,7 @@ def read(live: Live, args: Args) -> Query:
     try:
         return Query(
             fields=_fields(live, args),
-            q=_one(args, "q").strip(),
+            q=_words(args),
             filters=_filters(live, args),
             sort=_sort(live, _one(args, "sort") or ",".join(live.table.ordering)),
             per_page=_number(args, "per_page", PER_PAGE, MOST_PER_PAGE),
@@ -102,6 +102,14 @@ def _one(args: Args, name: str) -> str:
     if len(texts) > 1 or any("\0" in text for text in texts):
         raise Invalid(f"{name} is taken once here.", [(name, "takes one value")])
     return texts[0] if texts else ""
+
+
+def _words(args: Args) -> str:
+    text = _one(args, "q").strip()
+    if any(len(word) > lookups.LONGEST for word in text.split()):
+        words = f"takes words of up to {lookups.LONGEST} characters"
+        raise Invalid(f"A search {words}.", [("q", words)])
+    return text
 
 
 def _number(args: Args, name: str, usual: int, most: int) -> int:
@@ -229,7 +237,7 @@ def _numbered(live: Live, query: Query, wanted: sa.ColumnElement[bool] | None) -
         return found
     found = _select(live, query, wanted)
     found = found.limit(sa.bindparam("limit", type_=sa.Integer)).offset(
-        sa.bindparam("offset", type_=sa.Integer)
+        sa.bindparam("offset", type_=sa.BigInteger)
     )
     if wanted is None and len(live.memo) < MOST_KEPT:
         live.memo[about] = found
@@ -275,7 +283,7 @@ def _beyond(
             found = sa.or_(further, sa.and_(column.is_(None), found))
             continue
         key = by.type.order(column)
-        same = by.type.order(sa.literal(value, column.type))
+        same = by.type.order(sa.literal(value, lookups.wide(column).type))
         further = key < same if descending == forward else key > same
         if forward:
             further = sa.or_(further, column.is_(None))
