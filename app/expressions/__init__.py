@@ -24,7 +24,7 @@ from app.extensions import utcnow
 from app.fields import TYPES, Exact, Field, FieldType
 from app.fields.text import Text
 
-DEEPEST, DEEPEST_OF_ALL = 60, 75
+DEEPEST, DEEPEST_OF_ALL = 60, 80
 """Places in SQLite's parser for one formula, and for one with those that it is built on; the statement
 around them needs the rest."""
 BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001))))
@@ -32,7 +32,7 @@ BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001))))
 
 __all__ = [
     "CLOCK", "FUNCTIONS", "ME", "Expression", "Refused", "around", "condition", "mentioned",
-    "parse", "together",
+    "parse", "together", "too_much",
 ]  # fmt: skip
 
 
@@ -196,6 +196,11 @@ def together(one: Expression, inner: Mapping[str, tuple[int, int]]) -> tuple[int
     themselves. Raises Refused where that would take too long."""
     size = one.size + sum(one.uses[name] * parts for name, (parts, _) in inner.items())
     depth = max(one.depth, 1) + max((places for _, places in inner.values()), default=0)
-    if size > 4 * MOST_PARTS or depth > DEEPEST_OF_ALL:
+    if too_much(size, depth):
         raise Refused("It builds on too many other formulas; make it of fewer", 1)
     return size, depth
+
+
+def too_much(size: int, depth: int) -> bool:
+    """Whether a statement with so many parts, and so deep, would take too long or find no room."""
+    return size > 4 * MOST_PARTS or depth > DEEPEST_OF_ALL

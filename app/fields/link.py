@@ -136,7 +136,7 @@ class Link(FieldType):
 
 class Numbers(sa.types.TypeDecorator[tuple[int, ...]]):
     """Numbers that a select has put together as one text, `12,7`. `linking` makes the condition that a
-    record has one of some numbers."""
+    record has one of some numbers, or at least so many of them."""
 
     impl, cache_ok = sa.String, True
 
@@ -148,8 +148,22 @@ class Numbers(sa.types.TypeDecorator[tuple[int, ...]]):
         return tuple(sorted(map(int, value.split(",")))) if value else None
 
 
+def _several(field: Field, texts: Sequence[str]) -> Any:
+    """Values with no more numbers together than a statement has room for."""
+    values = lookups.several(field, texts)
+    if len({one for value in values for one in value or ()}) > lookups.MOST:
+        raise lookups.too_many(field)
+    return values
+
+
+def _filled(field: Field, texts: Sequence[str]) -> Any:
+    _several(field, texts)
+    return lookups.filled(field, texts)
+
+
 def _all_of(column: Any, value: tuple[int, ...]) -> Condition:
-    return sa.and_(*(column.type.linking([one]) for one in value))
+    found: Condition = column.type.linking(value, len(value))
+    return found
 
 
 def _one_of(column: Any, values: list[tuple[int, ...] | None]) -> Condition:
@@ -170,8 +184,8 @@ class Links(Link):
     many, by, usual = True, "has", {"on_delete": "clear"}
     json_type = {"type": "array", "items": Link.json_type, "uniqueItems": True}
     lookups = {
-        "has": Lookup("has", _all_of, lookups.filled),
-        "in": Lookup("has one of", _one_of, lookups.several),
+        "has": Lookup("has", _all_of, _filled),
+        "in": Lookup("has one of", _one_of, _several),
         "isblank": lookups.EVERY["isblank"],
     }
     settings = (
@@ -188,10 +202,14 @@ class Links(Link):
     def expression(self, field: Field, live: Any) -> sa.ColumnElement[Any]:
         pairs, id = live.lists[field.name], live.sql.c.id
         text = sa.func.aggregate_strings(sa.cast(pairs.c.target, sa.String), ",")
-        kind = Numbers(
-            lambda some: id.in_(sa.select(pairs.c.source).where(pairs.c.target.in_(some)))
-        )
-        found = sa.select(sa.type_coerce(text, kind)).where(pairs.c.source == id)
+
+        def linking(some: Sequence[int], least: int = 1) -> Condition:
+            having = sa.select(pairs.c.source).where(pairs.c.target.in_(some))
+            having = having.group_by(pairs.c.source).having(sa.func.count() >= least)
+            found: Condition = id.in_(having)
+            return found
+
+        found = sa.select(sa.type_coerce(text, Numbers(linking))).where(pairs.c.source == id)
         return found.correlate(live.sql).scalar_subquery()
 
     def sorting(self, field: Field, live: Any) -> tuple[Field, sa.ColumnElement[Any]]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from app.fields.base import Field
 
 Condition = sa.ColumnElement[bool]
+LONGEST, MOST = 200, 100
+"""Characters of a text that is looked for inside others, and values of one filter."""
 
 
 def one(field: Field, texts: Sequence[str]) -> Any:
@@ -25,8 +27,16 @@ def one(field: Field, texts: Sequence[str]) -> Any:
 
 
 def several(field: Field, texts: Sequence[str]) -> Any:
-    """Any number of values, None among them."""
-    return [field.type.parse(text, field) for text in texts]
+    """Different values, None among them."""
+    different = dict.fromkeys(texts)
+    if len(different) > MOST:
+        raise too_many(field)
+    return [field.type.parse(text, field) for text in different]
+
+
+def too_many(field: Field) -> Exception:
+    """The refusal of more values than a statement has room for."""
+    return field.refusal(f"takes up to {MOST} values here")
 
 
 def filled(field: Field, texts: Sequence[str]) -> Any:
@@ -161,4 +171,9 @@ def where(field: Field, column: Any, lookup: str, texts: Sequence[str]) -> Condi
     if found is None:
         names = ", ".join(field.type.lookups)
         raise field.refusal(f"cannot be filtered by {lookup[:40]}; what works is {names}")
-    return found.build(column, found.read(field, texts))
+    return found.build(wide(column), found.read(field, texts))
+
+
+def wide(column: Any) -> Any:
+    """The column; of whole numbers so that it can be compared with any, also with those too large for it."""
+    return sa.type_coerce(column, sa.BigInteger) if isinstance(column.type, sa.Integer) else column

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import sqlalchemy as sa
 
+from app import expressions
 from app.errors import AppError
 from app.fields import TYPES, Field, FieldType
 from app.fields.base import ITSELF, setting
@@ -16,7 +17,7 @@ from app.fields.link import TableId
 from app.fields.names import bare
 from app.fields.number import Number
 from app.fields.text import Text
-from app.tables.derived import Derived, Path, giving, register
+from app.tables.derived import TOO_FAR, Derived, Path, cost, giving, register
 
 FUNCTIONS = ("count", "sum", "average", "min", "max")
 
@@ -45,6 +46,10 @@ class Across(Derived):
         """The table that has the link. Raises AppError."""
         return live.declared
 
+    def takes_places(self, field: Field) -> tuple[int, int]:
+        """How often its select has what it reads, and its places in SQLite's parser."""
+        return 1, 6
+
     def result(self, field: Field, read: Field) -> Field:
         """A field of the type of the values. Raises Invalid."""
         return read
@@ -63,8 +68,18 @@ class Across(Derived):
             **found.options,
             **({} if target is None else {"table": target}),
             **field.options,
+            "cost": self._cost(field, read),
         }
         return replace(field, type=giving(_base(self), found.type), options=options)
+
+    def _cost(self, field: Field, read: Field) -> tuple[int, int]:
+        """One part more than what is read, as often as the select has it. Raises Invalid where that is
+        too much for a statement."""
+        (size, depth), (times, places) = cost(read), self.takes_places(field)
+        found = times * size + 1, depth + places
+        if expressions.too_much(*found):
+            raise field.refusal(TOO_FAR)
+        return found
 
     def _reads(self, field: Field) -> str:
         return str(field.options.get("field") or self.read_first)
@@ -141,6 +156,9 @@ class Rollup(Across):
             words = f"needs a field of {other.declared.label} that links to one record here"
             raise field.refusal(f"{words}: {there}; “{name}” is none")
         return other, name
+
+    def takes_places(self, field: Field) -> tuple[int, int]:
+        return (8, 18) if field.options.get("function") == "average" else (1, 9)
 
     def result(self, field: Field, read: Field) -> Field:
         function = field.options.get("function", "count")

@@ -19,6 +19,9 @@ from app.fields.text import Text
 
 Path = frozenset[tuple[int, str]]
 """The fields that are being read, by the id of the table and the name."""
+MOST_STEPS = 40
+"""Fields that are read one through the other, at the very most; what they cost ends it earlier."""
+TOO_FAR = "goes through too many other fields that are worked out; read what those read"
 
 
 class Derived(FieldType):
@@ -49,7 +52,15 @@ class Derived(FieldType):
         step = live.declared.id, field.name
         if step in path:
             raise field.refusal("is worked out of itself, round in a circle")
+        if len(path) >= MOST_STEPS:
+            raise field.refusal(TOO_FAR)
         return path | {step}
+
+
+def cost(read: Field) -> tuple[int, int]:
+    """What a statement takes for a field that has been read, as `expressions.together` counts it."""
+    found: tuple[int, int] = read.options.get("cost", (0, 0))
+    return found
 
 
 class Unread:

@@ -14,14 +14,14 @@ from app.expressions import CLOCK, Expression, Refused
 from app.fields import TYPES, Field
 from app.fields.base import setting
 from app.fields.text import LongText
-from app.tables.derived import Derived, Path, giving, register
+from app.tables.derived import Derived, Path, cost, giving, register
 
 TODAY = {"today": CLOCK["today"]}
 """What a formula may use besides fields. Not `now`: a page and the next would not fit together."""
 
 
 class Read(NamedTuple):
-    """An expression that has been read, and what it takes with the formulas that it builds on."""
+    """An expression that has been read, and what it takes with the fields that it builds on."""
 
     expression: Expression
     uses: dict[str, Field]
@@ -47,7 +47,7 @@ class Formula(Derived):
         read = self._read(field, live, self.step(field, live, path))
         kind, options = read.expression.field.type, read.expression.field.options
         others = any(one.type.reads_others for one in read.uses.values())
-        options = {**options, "expression": read.expression.text}
+        options = {**options, "expression": read.expression.text, "cost": read.cost}
         return replace(field, type=giving(Formula, kind, others), options=options)
 
     def through(self, field: Field) -> Collection[str]:
@@ -84,11 +84,7 @@ class Formula(Derived):
         if read.value.kind == "link":
             raise Refused("This gives a link; take a field of it, as in customer.name", 1)
         uses = {name: one for name, one in known.items() if name in read.uses}
-        costs = {
-            name: self._read(one, live, path).cost
-            for name, one in uses.items()
-            if isinstance(one.type, Formula)
-        }
+        costs = {name: cost(one) for name, one in uses.items()}
         return Read(read, uses, expressions.together(read, costs))
 
 

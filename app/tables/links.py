@@ -54,13 +54,14 @@ def named(record_id: int, title: str) -> str:
 def suggestions(
     actor: Actor, live: Live, q: str = "", offers: str = "", limit: int = MOST_SUGGESTED
 ) -> dict[int, str]:
-    """Records by title in whose titles every word occurs; of those only that `offers` says yes of."""
+    """Records by title in whose titles every word occurs, of a very long one its beginning; of those only
+    that `offers` says yes of."""
     title = live.title
-    if title is None or not may(actor, "list", live.table):
+    if title is None or "\0" in q or not may(actor, "list", live.table):
         return {}
     column = live.columns[title.name]
     text = sa.cast(column, sa.String)
-    wanted = [lookups.contains(text, word) for word in q.split()[:10]]
+    wanted = [lookups.contains(text, word[: lookups.LONGEST]) for word in q.split()[:10]]
     if offers:
         wanted.append(live.columns[offers].is_(True))
     query = _titled(live, title).where(*wanted)

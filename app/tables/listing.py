@@ -87,7 +87,7 @@ def read(live: Live, args: Args) -> Query:
     try:
         return Query(
             fields=_fields(live, args),
-            q=_one(args, "q").strip(),
+            q=_words(args),
             filters=_filters(live, args),
             sort=_sort(live, _one(args, "sort") or ",".join(live.table.ordering)),
             per_page=_number(args, "per_page", PER_PAGE, MOST_PER_PAGE),
@@ -102,6 +102,14 @@ def _one(args: Args, name: str) -> str:
     if len(texts) > 1 or any("\0" in text for text in texts):
         raise Invalid(f"{name} is taken once here.", [(name, "takes one value")])
     return texts[0] if texts else ""
+
+
+def _words(args: Args) -> str:
+    text = _one(args, "q").strip()
+    if any(len(word) > lookups.LONGEST for word in text.split()):
+        words = f"takes words of up to {lookups.LONGEST} characters"
+        raise Invalid(f"A search {words}.", [("q", words)])
+    return text
 
 
 def _number(args: Args, name: str, usual: int, most: int) -> int:
@@ -229,7 +237,7 @@ def _numbered(live: Live, query: Query, wanted: sa.ColumnElement[bool] | None) -
         return found
     found = _select(live, query, wanted)
     found = found.limit(sa.bindparam("limit", type_=sa.Integer)).offset(
-        sa.bindparam("offset", type_=sa.Integer)
+        sa.bindparam("offset", type_=sa.BigInteger)
     )
     if wanted is None and len(live.memo) < MOST_KEPT:
         live.memo[about] = found
@@ -275,7 +283,7 @@ def _beyond(
             found = sa.or_(further, sa.and_(column.is_(None), found))
             continue
         key = by.type.order(column)
-        same = by.type.order(sa.literal(value, column.type))
+        same = by.type.order(sa.literal(value, lookups.wide(column).type))
         further = key < same if descending == forward else key > same
         if forward:
             further = sa.or_(further, column.is_(None))
@@ -340,7 +348,7 @@ def _any(conditions: Sequence[sa.ColumnElement[bool]]) -> sa.ColumnElement[bool]
 def _counts(live: Live, wanted: sa.ColumnElement[bool] | None, about: Any) -> tuple[int, int]:
     """How many records fit, and how many there are. Both are kept for as long as nobody writes into
     the table; not what a condition on other tables may decide."""
-    newest = history.newest(live)
+    newest = _newest(live)
     known: dict[Any, Any] = live.memo.get("counts", {})
     if known.get("newest") != newest or len(known) > MOST_KEPT:
         known = live.memo["counts"] = {"newest": newest}
@@ -350,6 +358,17 @@ def _counts(live: Live, wanted: sa.ColumnElement[bool] | None, about: Any) -> tu
             query = query if condition is None else query.where(condition)
             known[name] = db.session.connection().scalar(query)
     return known[about], known[None]
+
+
+def _newest(live: Live) -> Any:
+    """What changes with every write into the table. PostgreSQL commits changes in another order than it
+    gives numbers to: so there it is which transactions can be seen."""
+    if db.engine.dialect.name == "sqlite":
+        return history.newest(live)
+    return db.session.connection().scalar(_SEEN)
+
+
+_SEEN = sa.select(sa.cast(sa.func.pg_current_snapshot(), sa.String))
 
 
 # Everything ------------------------------------------------------------------------------------

@@ -82,6 +82,15 @@ def test_a_text_finds_a_record_by_title_by_a_unique_field_and_by_number(bob, cus
     assert [found[one] for one in texts] == [[acme], [acme], [bolt], [bolt], [acme], [], []]
 
 
+def test_a_text_of_any_length_and_kind_is_looked_for(bob, customers):
+    customer(bob, customers, "A" * 210)
+    assert [*links.suggestions(bob, customers, "a" * 60_000).values()] == ["A" * 210]
+    assert links.suggestions(bob, customers, "A\0") == {}
+    field = links.seen(bob, orders(bob, customers), link(customers))
+    with pytest.raises(Invalid, match="must be a record of Customers"):
+        field.type.parse("b" * 60_000, field, FORM)
+
+
 def test_several_records_of_one_title_are_named_and_so_are_those_that_come_near(bob, customers):
     first, second = customer(bob, customers, "Acme"), customer(bob, customers, "Acme")
     field = links.seen(bob, orders(bob, customers), link(customers))

@@ -211,6 +211,79 @@ def test_a_field_whose_source_is_gone_says_so_and_the_rest_of_the_table_is_there
     )
 
 
+def chain(count, first, make):
+    """Fields that read each other, one after the other, as `make` of a number and the one before says."""
+    found = []
+    for number in range(count):
+        found.append(make(number, found[-1].name if found else first))
+    return found
+
+
+CHAINS = {
+    "lookups": lambda live: lambda no, before: lookup(f"l{no}", "parent", before),
+    "sums": lambda live: lambda no, before: rollup(f"l{no}", live, "sum", before, by="parent"),
+    "averages": lambda live: (
+        lambda no, before: rollup(f"l{no}", live, "average", before, by="parent")
+    ),
+    "mixed": lambda live: (
+        lambda no, before: rollup(
+            f"l{no}", live, "average" if no < 3 else "sum", before, by="parent"
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", CHAINS)
+def test_a_chain_of_fields_that_a_statement_has_no_room_for_is_refused_and_a_shorter_one_works(
+    bob, kind
+):
+    live = make(bob, "nodes", declared("x", "money"), link(None, name="parent"))
+    fields = chain(60, "x", CHAINS[kind](live))
+    for count in range(1, 20):
+        try:
+            live = change(live, *fields[:count])
+        except Invalid as error:
+            assert "goes through too many other fields that are worked out" in str(error)
+            break
+        name = fields[count - 1].name
+        shown(bob, live, name, sort=f"-{name}", **{f"{name}__gt": "1"})
+    assert 3 < count < 15
+    with pytest.raises(Invalid, match="goes through too many other fields"):
+        change(live, *fields)
+
+
+def test_a_table_that_has_such_a_chain_already_says_so_and_the_rest_of_it_is_there(bob):
+    live = make(bob, "nodes", declared("x", "money"), link(None, name="parent"))
+    fields = chain(200, "x", CHAINS["lookups"](live))
+    with writing():
+        found = catalog.definition(live.table.id)
+        more = [one.document() for one in fields]
+        found.document = {**found.document, "fields": [*found.document["fields"], *more]}
+        found.version += 1
+        catalog.forget()
+    live = catalog.tables()["shop", "nodes"]
+    records.create(bob, live, {"x": Decimal("1.50")})
+    assert shown(bob, live, "x", "l3", "l100") == [(Decimal("1.50"), None, None)]
+    last = live.table.by_name["l100"]
+    assert "cannot be worked out" in last.type.cell(None, last)
+
+
+def test_formulas_that_grow_by_building_on_each_other_across_a_link_are_refused(bob):
+    live = make(bob, "nodes", declared("x", "integer"), link(None, name="parent"))
+    twelve = [" + ".join([f"parent.{one}"] * 12) for one in ("x", "f0", "f1")]
+    fields = [
+        declared(f"f{no}", "formula", options={"expression": one}) for no, one in enumerate(twelve)
+    ]
+    live = change(live, *fields[:2])
+    records.create(bob, live, {"x": 1})
+    assert shown(bob, live, "f1") == [(None,)]
+    with pytest.raises(Invalid, match="It builds on too many other formulas"):
+        change(live, *fields)
+    total = rollup("total", live, "average", "f1", by="parent")
+    with pytest.raises(Invalid, match="goes through too many other fields"):
+        change(live, total)
+
+
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [

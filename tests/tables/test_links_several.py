@@ -198,3 +198,15 @@ def test_a_list_may_be_added_to_a_table_and_dropped_and_a_table_of_lists_goes_fo
         catalog.destroy(live.table.id)
     there = sa.inspect(db.session.connection()).get_table_names()
     assert not [one for one in there if one.startswith("links__")]
+
+
+def test_many_records_are_asked_for_together_up_to_a_hundred(bob, tags, books):
+    ids = tag(bob, tags, *"abc")
+    both = records.create(bob, books, {"name": "Both", "tags": tuple(ids[:2])}).id
+    records.create(bob, books, {"name": "One", "tags": (ids[0],)})
+    assert names(bob, books, tags__has=f"{ids[1]}, {ids[0]}, {ids[1]}")[0] == [both]
+    assert names(bob, books, tags__has=", ".join(map(str, ids)))[0] == []
+    assert names(bob, books, tags__has=", ".join(map(str, range(1, 101))))[0] == []
+    for lookup in ("has", "in"):
+        with pytest.raises(Invalid, match="takes up to 100 values here"):
+            names(bob, books, **{f"tags__{lookup}": ", ".join(map(str, range(1, 102)))})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from decimal import Decimal
 
 import pytest
@@ -14,6 +15,8 @@ from app.extensions import db
 from app.tables import catalog, history, listing, records
 from app.tables.table import Table
 from tests.tables.conftest import declared
+from tests.tables.test_links import link, make
+from tests.tables.test_links_across import change, rollup
 
 NAMES = ["ant", "Bee", "cat", None, "Dog", "eel", None, "Äffin", "ß", "zoo", "ant", "cat%"]
 
@@ -107,6 +110,51 @@ def test_what_an_address_cannot_mean_is_refused_in_words(people, rows, args):
     assert refused.value.detail or refused.value.errors
 
 
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ({"q": ["a " + "b" * 201]}, "A search takes words of up to 200 characters"),
+        ({"tags__in": [str(i) for i in range(101)]}, "takes up to 100 values here"),
+        ({"count___in": [str(i) for i in range(101)]}, "takes up to 100 values here"),
+        ({"name__contains": ["a" * 60_000]}, "1,000 characters"),
+    ],
+)
+def test_more_than_a_statement_has_room_for_is_refused_in_words(people, rows, args, words):
+    with pytest.raises(BadAddress, match=words):
+        listing.read(rows, args)
+
+
+def test_a_value_that_is_asked_for_very_often_is_looked_for_once(people, rows):
+    args = {"tags__in": ["Open"] * 1_200, "count___in": ["3"] * 20_000, "q": ["b" * 200]}
+    assert ids(listing.page(people["bob"], rows, listing.read(rows, args))) == []
+
+
+BEYOND = {
+    "id": [],
+    "id__lt": list(range(1, 13)),
+    "version__gt": [],
+    "version__in": [],
+    "n__lt": [1],
+    "n": [],
+}
+
+
+@pytest.mark.parametrize("name", BEYOND)
+def test_numbers_larger_than_any_that_is_stored_find_what_they_mean(people, rows, name):
+    live = rows
+    if name.startswith("n"):
+        live = make(people["bob"], "nodes", declared("x", "text"), link(None, name="parent"))
+        live = change(live, rollup("n", live, "count", by="parent"))
+        records.create(people["bob"], live, {"x": "a"})
+    found = listing.page(people["bob"], live, listing.read(live, {name: ["3000000000"]}))
+    assert ids(found) == BEYOND[name]
+
+
+def test_a_page_far_beyond_the_last_is_empty(people, rows):
+    query = listing.read(rows, {"page": ["999999999"], "per_page": ["200"]})
+    assert ids(listing.page(people["bob"], rows, query)) == []
+
+
 def test_a_key_of_another_order_is_refused(people, rows):
     page = listing.page(
         people["bob"], rows, listing.read(rows, {"sort": ["name"], "per_page": ["5"]})
@@ -122,6 +170,34 @@ def test_counts_follow_every_change(people, rows):
     records.delete(people["bob"], rows, 1, None)
     after = listing.page(people["bob"], rows, listing.read(rows, {}))
     assert (before.total, after.total) == (12, 11)
+
+
+def test_counts_follow_somebody_who_writes_first_and_is_done_last(app, people):
+    live = make(people["bob"], "notes", declared("name", "text"))
+    if db.engine.dialect.name == "sqlite":
+        pytest.skip("one writes after the other there")
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow():
+        with app.app_context(), writing(), history.acting(people["bob"]):
+            db.session.add(live.model(name="slow"))
+            db.session.flush()
+            begun.set()
+            go_on.wait(20)
+
+    thread = threading.Thread(target=slow)
+    thread.start()
+    begun.wait(20)
+    records.create(people["bob"], live, {"name": "fast"})
+
+    def counted():
+        db.session.rollback()
+        return listing.page(people["bob"], live, listing.read(live, {})).total
+
+    assert counted() == 1
+    go_on.set()
+    thread.join()
+    assert counted() == counted() == 2
 
 
 def test_what_is_counted_today_is_counted_again_tomorrow(people, rows, monkeypatch):
