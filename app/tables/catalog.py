@@ -437,9 +437,19 @@ def check_across(live: Live) -> None:
     try:
         for one in changed:
             for field in one.declared.fields:
-                one.field(field.name)
+                _check_field(one, field, live)
     finally:
         forget()
+
+
+def _check_field(one: Live, field: Field, changed: Live) -> None:
+    try:
+        one.field(field.name)
+    except Invalid:
+        if one is not changed and called(one.declared) != one.declared.label:
+            words = "A field of another table reads what this would change"
+            raise Invalid(f"{words}.", [("fields", words)]) from None
+        raise
 
 
 def _has_tool(name: str) -> bool:
@@ -485,14 +495,16 @@ def publish(table_id: int) -> Definition:
     return found
 
 
-def withdraw(table_id: int) -> Definition:
-    """Take a table out of sight; its rows stay, under a name that is out of the way."""
+def withdraw(table_id: int, along: Collection[int] = ()) -> Definition:
+    """Take a table out of sight; its rows stay, under a name that is out of the way. Others that link to
+    it stand in the way, but for those that go along."""
     hold(table_id, alone=True)
     forget()
     found = definition(table_id)
     if found.state != "live":
         raise NotFound(GONE)
-    if users := [one for one in tables().values() if _is_built_on(one, table_id)]:
+    users = [one for one in tables().values() if _is_built_on(one, table_id)]
+    if users := [one for one in users if one.declared.id not in along]:
         raise Conflict(f"It is not deleted while others link to it: {_users(users, table_id)}.")
     _rename(found, f"deleted__{found.id}")
     found.state, found.ended_at = "deleted", utcnow()
@@ -506,17 +518,29 @@ def _is_built_on(live: Live, table_id: int) -> bool:
 
 def _users(users: list[Live], table_id: int) -> str:
     return ", ".join(
-        f"{one.label} of {live.declared.label}"
+        by_field(one, live)
         for live in users
         for one in live.declared.fields
         if table_id in one.type.needs(one)
     )
 
 
+def called(table: Table) -> str:
+    """A table as whoever acts may know it."""
+    acting = db.session.info.get("acting")
+    return table.label if acting and may(acting["actor"], "list", table) else "another table"
+
+
+def by_field(field: Field, live: Live) -> str:
+    """A field that reads a table, as whoever acts may know it."""
+    name = called(live.table)
+    return f"{field.label} of {name}" if name == live.table.label else f"a field of {name}"
+
+
 def label(table_id: int) -> str:
-    """What people call a table, in whatever state it is."""
+    """A table, in whatever state it is, as whoever acts may know it."""
     found = db.session.get(Definition, table_id)
-    return found.document.get("label", found.name) if found else "a table that is gone"
+    return called(table_of(found)) if found else "a table that is gone"
 
 
 def destroy(table_id: int) -> None:

@@ -333,7 +333,7 @@ def _check_links(live: Live) -> None:
         other = live.other(target)
         new = {one.id for one in written}
         if missing := sorted(wanted - _there(other, wanted) - (new if other is live else set())):
-            words = f"is #{missing[0]} of {other.table.label}, which is not there; choose another"
+            words = f"is #{missing[0]} of {catalog.called(other.table)}, which is not there; choose another"
             raise field.refusal(words)
 
 
@@ -450,7 +450,9 @@ def _linked(live: Live, record: Any) -> list[tuple[Live, Any, Sequence[Any]]]:
             links &= other.sql.c.id != record.id
         count = db.session.scalar(sa.select(sa.func.count()).where(links)) or 0
         if count and (_blocks(field) or count > MOST_LINKED):
-            blocking.append(f"{count:,} of {other.table.label} by {field.label}")
+            name = catalog.called(other.table)
+            by = f" by {field.label}" if name == other.table.label else ""
+            blocking.append(f"{count:,} of {name}{by}")
         elif count:
             query = sa.select(other.model).where(links).with_for_update()
             found.append((other, field, db.session.scalars(query).all()))
@@ -482,7 +484,9 @@ def _bring_back(live: Live, record_id: int) -> Any:
         with _or_lost(lost, other.table.id, change.record_id):
             one = _again(other, change)
             back.append((other, one, change))
-            record.lost += [f"{label} of #{one.id} of {other.table.label}" for label in one.lost]
+            record.lost += [
+                f"{label} of #{one.id} of {catalog.called(other.table)}" for label in one.lost
+            ]
     for entry in back:
         for table_id, other_id, *name in entry[2].data.get("_with", ()):
             if name:
@@ -548,7 +552,9 @@ def _take_out_gone(live: Live, values: dict[str, Any]) -> list[str]:
         itself = {values["id"]} if other is live else set()
         for id in sorted(wanted - itself - _there(other, wanted)):
             if field.required or kind.on_delete(field) != "clear":
-                words = f"{field.label} was #{id} of {other.table.label}, which is deleted"
+                words = (
+                    f"{field.label} was #{id} of {catalog.called(other.table)}, which is deleted"
+                )
                 raise Conflict(f"{words}: restore that first.")
             values[field.name] = kind.without(values[field.name], id)
             lost.append(f"{field.label} #{id}")

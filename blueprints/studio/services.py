@@ -289,16 +289,19 @@ def delete_tool(actor: Actor, name: str) -> list[Table]:
             raise NotFound(f"There is no tool {name}.")
         if any(live.written for live in found):
             raise Conflict(f"{name} is declared in code. Delete its file or folder in blueprints/.")
-        return [_withdraw(actor, live.table.id, {}) for live in found]
+        along = {live.table.id for live in found}
+        return [_withdraw(actor, id, {}, along) for id in along]
 
 
-def _withdraw(actor: Actor, table_id: int, told: Mapping[str, Any]) -> Table:
+def _withdraw(
+    actor: Actor, table_id: int, told: Mapping[str, Any], along: Collection[int] = ()
+) -> Table:
     found = catalog.definition(table_id)
     gone = catalog.table_of(found)
     if found.state != "live" or not may(actor, "list", gone):
         raise NotFound(catalog.GONE)
     require(actor, "design", gone)
-    catalog.withdraw(table_id)
+    catalog.withdraw(table_id, along)
     history.note(table_id, "delete", {"label": gone.label, **told})
     return gone
 

@@ -9,14 +9,16 @@ import pytest
 import sqlalchemy as sa
 
 from app.database import writing
-from app.errors import NotFound
+from app.errors import AppError, NotFound
 from app.extensions import db
+from app.permissions import SYSTEM
 from app.tables import catalog, records
 from app.tables.changing import apply, converting, examine
+from blueprints.studio import services
 from tests.tables.conftest import declared
 from tests.tables.test_changing import changed, column, without
 from tests.tables.test_links import link, make
-from tests.tables.test_links_across import lookup
+from tests.tables.test_links_across import change, lookup
 
 
 @pytest.fixture
@@ -111,3 +113,31 @@ def test_a_table_that_was_closed_to_somebody_is_not_read_through_new_fields(peop
             apply(bob, live, replace(live.table, fields=(*live.table.fields, new)), 1)
     plain = (*live.table.fields, declared("note", "text"))
     assert changed(bob, live, replace(live.table, fields=plain)).table.by_name["note"]
+
+
+def test_refusals_do_not_name_tables_that_one_may_not_see(people, bob):
+    alice = people["alice"]
+    customers = make(bob, "customers", declared("name", "text"), access="edit")
+    secret = make(alice, "layoffs", declared("name", "text"), link(customers, "block"))
+    change(secret, lookup("planned", "customer", "name"))
+    acme = records.create(bob, customers, {"name": "Acme"})
+    records.create(alice, catalog.by_id(secret.table.id), {"name": "x", "customer": acme.id})
+    customers = catalog.by_id(customers.table.id)
+    renamed = replace(customers.table.fields[0], id="other", name="other", label="Other")
+    attempts = (
+        lambda: records.delete(bob, customers, acme.id, None),
+        lambda: apply(
+            bob, customers, replace(customers.table, fields=(renamed,)), 1, {"name": "x"}
+        ),
+        lambda: services.delete(bob, "shop", "customers"),
+    )
+    for attempt in attempts:
+        with pytest.raises(AppError) as refused:
+            attempt()
+        assert "another table" in str(refused.value)
+        assert not any(one in str(refused.value) for one in ("Layoffs", "Customer of", "Planned"))
+
+
+def test_a_tool_goes_though_its_tables_link_to_each_other(people, bob, towns, trips):
+    gone = {one.name for one in services.delete_tool(SYSTEM, "shop")}
+    assert gone == {"towns", "trips"}
