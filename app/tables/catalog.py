@@ -426,8 +426,9 @@ def _said(field: Field) -> tuple[str, dict[str, Any]]:
     return field.type.name, field.type.declared(field)
 
 
-def check_across(live: Live) -> None:
-    """Raises Invalid where a field of it, or of a table that reads it, could not be found any more."""
+def check_across(live: Live, actor: Actor | None = None) -> None:
+    """Raises Invalid where a field of it, or of a table that reads it, could not be found any more; in
+    words for the actor, or else for whoever acts."""
     others = {
         one.declared.id: one for one in tables().values() if one.declared.id != live.declared.id
     }
@@ -437,16 +438,16 @@ def check_across(live: Live) -> None:
     try:
         for one in changed:
             for field in one.declared.fields:
-                _check_field(one, field, live)
+                _check_field(one, field, live, actor)
     finally:
         forget()
 
 
-def _check_field(one: Live, field: Field, changed: Live) -> None:
+def _check_field(one: Live, field: Field, changed: Live, actor: Actor | None) -> None:
     try:
         one.field(field.name)
     except Invalid:
-        if one is not changed and called(one.declared) != one.declared.label:
+        if one is not changed and called(one.declared, actor) != one.declared.label:
             words = "A field of another table reads what this would change"
             raise Invalid(f"{words}.", [("fields", words)]) from None
         raise
@@ -525,10 +526,10 @@ def _users(users: list[Live], table_id: int) -> str:
     )
 
 
-def called(table: Table) -> str:
-    """A table as whoever acts may know it."""
-    acting = db.session.info.get("acting")
-    return table.label if acting and may(acting["actor"], "list", table) else "another table"
+def called(table: Table, actor: Actor | None = None) -> str:
+    """A table as the actor, or else whoever acts, may know it."""
+    who = actor or db.session.info.get("acting", {}).get("actor")
+    return table.label if who is None or may(who, "list", table) else "another table"
 
 
 def by_field(field: Field, live: Live) -> str:

@@ -346,12 +346,8 @@ def _any(conditions: Sequence[sa.ColumnElement[bool]]) -> sa.ColumnElement[bool]
 
 
 def _counts(live: Live, wanted: sa.ColumnElement[bool] | None, about: Any) -> tuple[int, int]:
-    """How many records fit, and how many there are. Both are kept for as long as nobody writes into
-    the table; not what a condition on other tables may decide."""
-    newest = _newest(live)
-    known: dict[Any, Any] = live.memo.get("counts", {})
-    if known.get("newest") != newest or len(known) > MOST_KEPT:
-        known = live.memo["counts"] = {"newest": newest}
+    """How many records fit, and how many there are."""
+    known, about = _known_counts(live), None if wanted is None else about
     for name, condition in ((None, None), (about, wanted)):
         if name not in known or condition is not None and live.reads_others:
             query = sa.select(sa.func.count()).select_from(live.sql)
@@ -360,15 +356,16 @@ def _counts(live: Live, wanted: sa.ColumnElement[bool] | None, about: Any) -> tu
     return known[about], known[None]
 
 
-def _newest(live: Live) -> Any:
-    """What changes with every write into the table. PostgreSQL commits changes in another order than it
-    gives numbers to: so there it is which transactions can be seen."""
-    if db.engine.dialect.name == "sqlite":
-        return history.newest(live)
-    return db.session.connection().scalar(_SEEN)
-
-
-_SEEN = sa.select(sa.cast(sa.func.pg_current_snapshot(), sa.String))
+def _known_counts(live: Live) -> dict[Any, Any]:
+    """Counts are kept for as long as nobody writes into the table; not what a condition on other tables
+    may decide, and not on PostgreSQL, which commits changes in another order than it numbers them."""
+    if db.engine.dialect.name != "sqlite":
+        return {}
+    newest = history.newest(live)
+    known: dict[Any, Any] = live.memo.get("counts", {})
+    if known.get("newest") != newest or len(known) > MOST_KEPT:
+        known = live.memo["counts"] = {"newest": newest}
+    return known
 
 
 # Everything ------------------------------------------------------------------------------------

@@ -130,7 +130,7 @@ def examine(actor: Actor, live: Live, new: Table) -> Examination:
     require(actor, "design", live.table)
     new = wanted(live.table, new)
     catalog.require_open(actor, new, live.table)
-    catalog.check_across(Live(new, live.sql.name))
+    catalog.check_across(Live(new, live.sql.name), actor)
     steps = compare(live.table, new)
     if live.written:
         _refuse_code(steps)
