@@ -32,10 +32,9 @@ def discover(app: Flask) -> None:
     """Register every blueprint. A broken one is skipped and named on the home page; in tests and debug it raises."""
     app.extensions["blueprints"] = {}
     app.extensions["broken"] = {}
-    for folder in app.config["ROUNDTRIP_PLUGIN_DIRS"]:
-        if str(folder) not in __path__:
-            __path__.append(str(folder))
-    for name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
+    folders = [str(Path(__file__).parent), *map(str, app.config["ROUNDTRIP_PLUGIN_DIRS"])]
+    __path__.extend(one for one in folders if one not in __path__)
+    for name in sorted({module.name for module in pkgutil.iter_modules(folders)}):
         if name in BUILT_IN or not app.config["ROUNDTRIP_SAFE_MODE"]:
             _register(app, name)
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from app import create_app
 from app.database import writing
 from app.errors import Conflict, Forbidden, Invalid
 from app.extensions import db
@@ -32,6 +33,11 @@ def visitors(people: Any) -> catalog.Live:
 def changes(live: catalog.Live) -> list[tuple[str, str, dict[str, Any]]]:
     query = sa.select(Change).where(Change.table_id == live.table.id).order_by(Change.id)
     return [(one.action, one.person, one.data) for one in db.session.scalars(query)]
+
+
+def test_another_app_of_the_process_has_only_its_own_drop_ins(visitors, tmp_path):
+    other = create_app({"INSTANCE": tmp_path / "other", "TESTING": True})
+    assert not {"visitors", "parcels"} & set(other.blueprints)
 
 
 def test_its_fields_are_the_columns_of_the_model(visitors):
