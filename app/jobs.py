@@ -297,7 +297,11 @@ def sweep() -> None:
         for job_id in waiting:
             push(job_id)
     for tidy in SWEEPS:
-        tidy()
+        try:
+            tidy()
+        except Exception:  # whatever it is, the others have nothing to do with it
+            db.session.rollback()
+            log.exception("a sweep failed; it is tried again with the next")
 
 
 # For people ------------------------------------------------------------------------------------

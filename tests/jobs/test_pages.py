@@ -221,3 +221,12 @@ def test_the_sweep_does_not_fill_the_queue_with_what_is_in_it(app, queued, chang
         queue.flush()
         jobs.sweep()
         assert queue.pending_count() == 3
+
+
+def test_a_sweep_that_fails_leaves_the_others_to_do_their_part(app, monkeypatch, caplog):
+    done = []
+    monkeypatch.setattr(jobs, "SWEEPS", [lambda: 1 / 0, lambda: done.append("the next")])
+    with app.app_context():
+        jobs.sweep()
+    assert done == ["the next"]
+    assert "ZeroDivisionError" in caplog.text
