@@ -15,6 +15,7 @@ from app.extensions import db
 from app.models import COUNTER
 from app.sheets.merging import merge
 from app.tables import catalog, records
+from app.tables.changing import restore
 from app.tables.table import Table
 from tests.tables.conftest import declared
 from tests.tables.test_changing import changed, retyped
@@ -160,6 +161,21 @@ def test_a_record_that_was_deleted_before_there_were_numbers_gets_one_when_it_co
     live = changed(bob, live, replace(live.table, fields=fields))
     assert records.restore(bob, live, 1).no == 2
     assert records.create(bob, live, {}).no == 3
+
+
+def test_numbers_that_are_missing_are_given_and_none_twice(people):
+    bob = people["bob"]
+    number = declared("no", "auto-number")
+    live = make(bob, "notes", declared("name", "text"), number)
+    for name in ("One", "Two", "Three"):
+        records.create(bob, live, {"name": name})
+    records.delete(bob, live, 3, None)
+    plain = replace(live.table, fields=live.table.fields[:1])
+    live = changed(bob, live, plain)
+    records.create(bob, live, {"name": "Four"})
+    restore(bob, live, number.id)
+    rows = db.session.query(*catalog.by_id(live.table.id).sql.c["name", "no"]).order_by("id").all()
+    assert [tuple(one) for one in rows] == [("One", 1), ("Two", 2), ("Four", 4)]
 
 
 def test_a_table_that_is_dropped_takes_its_count_along(people, invoices):

@@ -128,6 +128,11 @@ def publish(plan: Plan) -> Table:
     for step in plan.steps:
         if step.new and step.new.id not in plan.converted:
             _alter(plan, step.kind, step.new)
+    given = {
+        step.new for step in plan.steps if step.new and step.kind in ("add", "restore", "retype")
+    }
+    for field in [one for one in given if one.type.given]:
+        columns.count_out(plan.live, field)
     new = plan.table()
     declared = catalog.declare(plan.old.id, plan.old.version, new, new.access)
     db.session.flush()
@@ -140,8 +145,6 @@ def _alter(plan: Plan, kind: str, field: Field) -> None:
     match kind:
         case "add":
             columns.add(plan.live, field, field.name, filled=plan.chosen(field) == FILL)
-            if field.type.given:
-                columns.count_out(plan.live, field)
         case "unique":
             columns.index(plan.live, field, field.name)
         case "not_unique":

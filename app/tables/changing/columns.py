@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from app.errors import Invalid
 from app.extensions import db
 from app.fields import Field
+from app.models import COUNTER
 from app.tables import ddl
 from app.tables.catalog import Live, create_pairs
 
@@ -45,15 +46,16 @@ def add(live: Live, field: Field, name: str, filled: bool = False) -> None:
 
 
 def count_out(live: Live, field: Field) -> None:
-    """Number the records that there are, in the order in which they came."""
-    table, name, first = (
-        ddl.quote(live.sql.name),
-        ddl.quote(field.name),
-        int(field.options.get("start", 1)),
-    )
-    places = f"SELECT id, row_number() OVER (ORDER BY id) AS place FROM {table}"
-    counted = f"UPDATE {table} SET {name} = counted.place + {first - 1} FROM ({places}) AS counted"
-    ddl.run(f"{counted} WHERE counted.id = {table}.id")
+    """Number the records that have no number yet, in the order in which they came, and no number twice."""
+    table, name = sa.table(live.sql.name, sa.column(field.name)), ddl.quote(field.name)
+    highest = db.session.scalar(sa.select(sa.func.max(table.c[field.name]))) or 0
+    about = COUNTER.c.table_id == live.table.id, COUNTER.c.field_id == field.id
+    counted = db.session.scalar(sa.select(COUNTER.c.value).where(*about)) or 0
+    base = max(int(field.options.get("start", 1)) - 1, highest, counted)
+    place, quoted = "row_number() OVER (ORDER BY id) AS place", ddl.quote(live.sql.name)
+    places = f"SELECT id, {place} FROM {quoted} WHERE {name} IS NULL"
+    fill = f"UPDATE {quoted} SET {name} = counted.place + {base} FROM ({places}) AS counted"
+    ddl.run(f"{fill} WHERE counted.id = {quoted}.id")
 
 
 def rename(live: Live, moves: Sequence[tuple[str, str]]) -> None:
