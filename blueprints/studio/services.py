@@ -290,12 +290,13 @@ def delete_tool(actor: Actor, name: str) -> list[Table]:
         if any(live.written for live in found):
             raise Conflict(f"{name} is declared in code. Delete its file or folder in blueprints/.")
         along = {live.table.id for live in found}
-        return [_withdraw(actor, id, {}, along) for id in along]
+        return [_withdraw(actor, id, {}, along) for id in sorted(along)]
 
 
 def _withdraw(
     actor: Actor, table_id: int, told: Mapping[str, Any], along: Collection[int] = ()
 ) -> Table:
+    catalog.hold(table_id, alone=True)  # before the definition, as everybody who changes a table
     found = catalog.definition(table_id)
     gone = catalog.table_of(found)
     if found.state != "live" or not may(actor, "list", gone):

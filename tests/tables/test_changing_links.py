@@ -88,6 +88,7 @@ def test_a_table_goes_for_good_though_dropped_fields_linked_to_it(bob, towns, tr
     live = catalog.by_id(live.table.id)
     records.update(bob, live, 1, {"name": "Far north"}, None)
     records.delete(bob, live, 1, None)
+    assert column(live, "name") == ["South"]
 
 
 def test_a_table_may_be_made_again_under_the_name_of_one_that_was_deleted(bob, towns, trips):

@@ -15,17 +15,8 @@ from app.tables.table import ACCESS, NAMING, Table, check
 MOST_FIELDS = 300
 FREE, CHECKED, DESTRUCTIVE = "free", "checked", "destructive"
 SAID = (
-    "relabel",
-    "help",
-    "order",
-    "label",
-    "list",
-    "search",
-    "sort",
-    "readonly",
-    "title",
-    "access",
-)
+    "relabel", "help", "order", "label", "list", "search", "sort", "readonly", "title", "access",
+)  # fmt: skip
 """The kinds of steps that change no column: what can be said in the browser of a table that is written."""
 CONVERTS = ("retype", "options")
 """The kinds of steps that, where they are checked, turn every value into another."""
