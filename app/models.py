@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 import sqlalchemy.orm as so
 
-from app.extensions import db
+from app.extensions import db, utcnow
 
 
 class Person(db.Model):
@@ -26,11 +26,18 @@ class Person(db.Model):
     active: so.Mapped[bool] = so.mapped_column(default=True)
     theme: so.Mapped[str] = so.mapped_column(sa.String(10), default="auto")
     density: so.Mapped[str] = so.mapped_column(sa.String(10), default="default")
+    timezone: so.Mapped[str] = so.mapped_column(sa.String(60), default="")
+    formats: so.Mapped[str] = so.mapped_column(sa.String(20), default="")
     last_seen_at: so.Mapped[datetime | None]
 
 
 class Session(db.Model):
-    """One sign-in on one device. The cookie holds a token, this row only its SHA-256."""
+    """One sign-in on one device. The cookie holds a token, this row only its SHA-256.
+
+    A `remembered` one outlives the browser, and its token changes: `previous_hash` is of the one
+    before, until `rotated_at` is a moment ago. `signed_in_at` is when the password was last typed.
+    `seeing_id` is the person as whom an administrator looks at the app, without changing anything.
+    """
 
     __tablename__ = "session"
 
@@ -42,10 +49,18 @@ class Session(db.Model):
     address: so.Mapped[str] = so.mapped_column(sa.String(60), default="")
     last_seen_at: so.Mapped[datetime]
     expires_at: so.Mapped[datetime]
+    signed_in_at: so.Mapped[datetime] = so.mapped_column(default=utcnow)
+    place: so.Mapped[str] = so.mapped_column(sa.String(200), default="")
+    remembered: so.Mapped[bool] = so.mapped_column(default=False)
+    previous_hash: so.Mapped[str | None] = so.mapped_column(sa.String(64), index=True)
+    rotated_at: so.Mapped[datetime | None]
+    seeing_id: so.Mapped[int | None]
+
 
 
 class Link(db.Model):
-    """A one-use link: `setup` makes the first administrator, `reset` sets a person's password."""
+    """A one-use link: `setup` makes the first administrator, `reset` sets a person's password, `invite`
+    the first one of somebody who was invited."""
 
     __tablename__ = "link"
 
@@ -56,6 +71,61 @@ class Link(db.Model):
     )
     expires_at: so.Mapped[datetime]
     used_at: so.Mapped[datetime | None]
+
+
+class Role(db.Model):
+    """What the people who have it may do. `rights` are of the workspace, such as `trips`; `grants` of
+    tools and tables, as `app.permissions.Grant.document` writes them."""
+
+    __tablename__ = "role"
+
+    name: so.Mapped[str] = so.mapped_column(sa.String(60), unique=True)
+    description: so.Mapped[str] = so.mapped_column(sa.String(500), default="")
+    rights: so.Mapped[list[str]] = so.mapped_column(sa.JSON, default=list)
+    grants: so.Mapped[list[dict[str, Any]]] = so.mapped_column(sa.JSON, default=list)
+
+
+MEMBERSHIP = sa.Table(
+    "membership",
+    db.metadata,
+    sa.Column("person_id", sa.ForeignKey("person.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("role_id", sa.ForeignKey("role.id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+"""Who has which role."""
+
+
+class Token(db.Model):
+    """A key for programs, which acts for a person. `scope` is read, write, design or admin; `tables` the
+    ids of those it is for, None: all. Of the key itself only its SHA-256 is here, and its beginning."""
+
+    __tablename__ = "token"
+
+    person_id: so.Mapped[int] = so.mapped_column(
+        sa.ForeignKey("person.id", ondelete="CASCADE"), index=True
+    )
+    name: so.Mapped[str] = so.mapped_column(sa.String(100))
+    token_hash: so.Mapped[str] = so.mapped_column(sa.String(64), unique=True)
+    begins: so.Mapped[str] = so.mapped_column(sa.String(12))
+    scope: so.Mapped[str] = so.mapped_column(sa.String(10), default="read")
+    tables: so.Mapped[list[int] | None] = so.mapped_column(sa.JSON(none_as_null=True))
+    expires_at: so.Mapped[datetime | None]
+    last_used_at: so.Mapped[datetime | None]
+
+
+class Event(db.Model):
+    """One entry of the audit list: who did what about people, roles and keys. Nothing changes or deletes
+    an entry; `about` and `person` are words, which stay when a person is gone."""
+
+    __tablename__ = "event"
+
+    action: so.Mapped[str] = so.mapped_column(sa.String(40))
+    about: so.Mapped[str] = so.mapped_column(sa.String(300), default="")
+    person_id: so.Mapped[int | None] = so.mapped_column(
+        sa.ForeignKey("person.id", ondelete="SET NULL")
+    )
+    person: so.Mapped[str] = so.mapped_column(sa.String(200), default="")
+    address: so.Mapped[str] = so.mapped_column(sa.String(60), default="")
+    trip: so.Mapped[str] = so.mapped_column(sa.String(32), default="")
 
 
 class Tool(db.Model):
