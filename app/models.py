@@ -57,7 +57,6 @@ class Session(db.Model):
     seeing_id: so.Mapped[int | None]
 
 
-
 class Link(db.Model):
     """A one-use link: `setup` makes the first administrator, `reset` sets a person's password, `invite`
     the first one of somebody who was invited."""
@@ -89,7 +88,9 @@ MEMBERSHIP = sa.Table(
     "membership",
     db.metadata,
     sa.Column("person_id", sa.ForeignKey("person.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("role_id", sa.ForeignKey("role.id", ondelete="CASCADE"), primary_key=True, index=True),
+    sa.Column(
+        "role_id", sa.ForeignKey("role.id", ondelete="CASCADE"), primary_key=True, index=True
+    ),
 )
 """Who has which role."""
 

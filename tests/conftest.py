@@ -60,11 +60,11 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     app = create_app({"INSTANCE": folder, "TESTING": True, "TRIPS": "off"})
     with app.app_context():
         database.upgrade(app)
-        from blueprints.auth import services
+        from app import people
 
         for first, name in PEOPLE.items():
-            services.add(f"{first}@example.com", name, admin=first == "alice", password=PASSWORD)
-        services.disable("charlie@example.com")
+            people.add(f"{first}@example.com", name, admin=first == "alice", password=PASSWORD)
+        people.disable("charlie@example.com")
         database.db.session.remove()
         database.db.engine.dispose()
     return folder
@@ -132,9 +132,9 @@ def sign_in(app: RecordingFlask, first: str) -> Client:
     """A client with a session of this person, made without hashing a password."""
     client = app.test_client()
     with app.app_context():
-        from blueprints.auth import services
+        from app import people
 
-        token = sessions.begin(services.find(f"{first}@example.com").id, "test", "127.0.0.1")
+        token = sessions.begin(people.find(f"{first}@example.com").id, "test", "127.0.0.1")
     with client.session_transaction() as session:
         session["_user_id"], session["_fresh"] = token, True
     return client  # type: ignore[return-value]

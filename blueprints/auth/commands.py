@@ -8,15 +8,16 @@ import sys
 import click
 from flask import current_app
 
+from app import people
 from app.models import Person
-from blueprints.auth import bp, services
+from blueprints.auth import bp
 
 
 def _print_link(email: str) -> None:
     port = current_app.config["ROUNDTRIP_PORT"]
     base = current_app.config["ROUNDTRIP_PUBLIC_URL"] or f"http://127.0.0.1:{port}"
-    link = f"{base}/auth/reset/{services.reset_link(email)}"
-    say = f"By this link {email} chooses a password. It works once, for {services.RESET_MINUTES} minutes."
+    link = f"{base}/auth/reset/{people.reset_link(email)}"
+    say = f"By this link {email} chooses a password. It works once, for {people.RESET_MINUTES} minutes."
     click.echo(say, err=True)
     click.echo(link)
 
@@ -33,7 +34,7 @@ def _print_link(email: str) -> None:
 def add(email: str, name: str, admin: bool, password_stdin: bool) -> None:
     """Add a person. Without a password a one-use link is printed, by which they choose one."""
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
-    person = services.add(email, name, admin, password)
+    person = people.add(email, name, admin, password)
     click.echo(f"{person.name} <{person.email}> was added.", err=password is None)
     if password is None:
         _print_link(person.email)
@@ -43,7 +44,7 @@ def add(email: str, name: str, admin: bool, password_stdin: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_people(as_json: bool) -> None:
     """List everybody."""
-    rows = [_row(person) for person in services.people()]
+    rows = [_row(person) for person in people.everybody()]
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False))
         return
@@ -68,7 +69,7 @@ def _row(person: Person) -> dict[str, object]:
 @click.argument("email")
 def disable(email: str) -> None:
     """End a person's access and all their sessions."""
-    person = services.disable(email)
+    person = people.disable(email)
     click.echo(f"{person.email} can no longer sign in.")
 
 
@@ -76,7 +77,7 @@ def disable(email: str) -> None:
 @click.argument("email")
 def enable(email: str) -> None:
     """Let a disabled person sign in again."""
-    person = services.enable(email)
+    person = people.enable(email)
     click.echo(f"{person.email} can sign in again.")
 
 
@@ -85,7 +86,7 @@ def enable(email: str) -> None:
 @click.option("--off", is_flag=True, help="Make them a member again.")
 def make_admin(email: str, off: bool) -> None:
     """Make a person an administrator."""
-    person = services.set_admin(email, not off)
+    person = people.set_admin(email, not off)
     click.echo(f"{person.email} is {'a member' if off else 'an administrator'} now.")
 
 

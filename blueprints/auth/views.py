@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 from flask import flash, g, redirect, render_template, request, session, url_for
 from flask_login import login_user, logout_user
 
-from app import sessions, throttle
+from app import people, sessions, throttle
 from app.errors import NotFound
 from app.permissions import public, signed_in
 from blueprints.auth import bp, services
@@ -29,7 +29,7 @@ def login() -> Any:
             return _signed_in(form)
         device = request.cookies.get(throttle.DEVICE_COOKIE)
         throttle.failed(form.email.data, request.remote_addr or "", device)
-    waiting = not services.has_admin()
+    waiting = not people.has_admin()
     return render_template("auth/login.html", form=form, waiting=waiting), form.status
 
 
@@ -73,7 +73,7 @@ def logout() -> Any:
 def setup() -> Any:
     """Make the first administrator, with the link that the start of the server printed."""
     form = SetupForm(token=request.args.get("token", ""))
-    if services.has_admin() or not services.link_is_open("setup", form.token.data or ""):
+    if people.has_admin() or not people.link_is_open("setup", form.token.data or ""):
         raise NotFound(
             "This link has been used, or its time is over. Starting the server again prints a new one."
         )
@@ -89,7 +89,7 @@ def setup() -> Any:
 @throttle.limited("60/minute")
 def reset(token: str) -> Any:
     """Choose a password, with a link that an administrator has given."""
-    if not services.link_is_open("reset", token):
+    if not people.link_is_open("reset", token):
         raise NotFound(
             "This link has been used, or its time is over. An administrator can give you a new one."
         )
@@ -100,7 +100,7 @@ def reset(token: str) -> Any:
             flash("Password set. Sign in with it now", "ok")
             return redirect(url_for("auth.login"), 303)
     return render_template(
-        "auth/reset.html", form=form, whose=services.person_of_link(token)
+        "auth/reset.html", form=form, whose=people.person_of_link(token)
     ), form.status
 
 

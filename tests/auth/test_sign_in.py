@@ -15,7 +15,7 @@ import sqlalchemy as sa
 import sqlalchemy.exc
 from flask import request
 
-from app import create_app, database, sessions
+from app import create_app, database, people, sessions
 from app.database import writing_connection
 from app.errors import Conflict
 from app.extensions import utcnow
@@ -68,7 +68,7 @@ def test_signing_in_makes_a_new_session_and_signing_out_ends_it_on_the_server(ap
 
 def test_a_cookie_holds_a_token_and_the_database_only_its_hash(app, bob):
     with bob.session_transaction() as session, app.app_context():
-        stored = [row.token_hash for row in sessions.of_person(services.find("bob@example.com").id)]
+        stored = [row.token_hash for row in sessions.of_person(people.find("bob@example.com").id)]
         assert sessions.digest(session["_user_id"]) in stored
         assert session["_user_id"] not in stored
 
@@ -245,7 +245,7 @@ def test_a_password_that_is_easy_to_guess_is_refused_with_what_works(bob, passwo
 )
 def test_a_long_password_is_never_cut(app, password):
     with app.app_context():
-        services.add("dora@example.com", password=password)
+        people.add("dora@example.com", password=password)
         assert services.sign_in("dora@example.com", password, "", "").name == "dora"
         with pytest.raises(Exception, match="do not belong together"):
             services.sign_in("dora@example.com", password[:-1], "", "")
@@ -262,7 +262,7 @@ def test_one_sees_and_ends_ones_own_sessions_only(app, bob, alice, client):
     sign_in(client)
     assert bob.get("/auth/sessions").text.count('data-label="Address"') == 2
     with app.app_context():
-        other = sessions.of_person(services.find("alice@example.com").id)[0].id
+        other = sessions.of_person(people.find("alice@example.com").id)[0].id
     bob.send("/auth/sessions/end", id=other)
     assert bob.send("/auth/sessions/end", id=10**30).status_code == 303
     assert alice.get("/").status_code == 200, "somebody else's session stays"
@@ -283,14 +283,14 @@ def test_a_password_is_set_wholly_or_the_link_still_works(app, bob, monkeypatch)
         raise sqlalchemy.exc.OperationalError("", {}, sqlite3.OperationalError("disk is full"))
 
     with app.app_context():
-        token = services.reset_link("bob@example.com")
+        token = people.reset_link("bob@example.com")
         with monkeypatch.context() as patch, pytest.raises(sqlalchemy.exc.OperationalError):
-            patch.setattr(services, "_set_password", disk_full)
+            patch.setattr(people, "set_password", disk_full)
             services.reset_password(token, "several good words")
-        assert services.link_is_open("reset", token)
+        assert people.link_is_open("reset", token)
         assert bob.get("/").status_code == 200
         services.reset_password(token, "several good words")
-        assert not services.link_is_open("reset", token)
+        assert not people.link_is_open("reset", token)
     assert bob.get("/").status_code == 303, "every session ended with it"
 
 
@@ -340,7 +340,7 @@ def test_people_are_listed(runner):
 
 def test_the_last_administrator_stays(app):
     with app.app_context(), pytest.raises(Conflict):
-        services.disable("alice@example.com")
+        people.disable("alice@example.com")
 
 
 def test_a_disabled_person_is_let_in_again_by_command_and_gets_no_link_before(runner, client):
@@ -459,7 +459,7 @@ def test_a_visit_is_not_held_up_by_somebody_elses_write(app, bob):
         assert waits == database.BUSY_SECONDS * 1000, "other writes wait as before"
     bob.get("/")
     with app.app_context():
-        seen = sessions.of_person(services.find("bob@example.com").id)[0].last_seen_at
+        seen = sessions.of_person(people.find("bob@example.com").id)[0].last_seen_at
     assert utcnow() - seen < timedelta(minutes=1)
 
 
@@ -480,11 +480,11 @@ def test_a_nul_is_no_error_of_ours_on_postgresql(postgresql_url, tmp_path):
     @app.get("/find")
     @public
     def find():
-        return services.find(request.args["email"]).name
+        return people.find(request.args["email"]).name
 
     with app.app_context():
         database.upgrade(app)
-        services.add("bob@example.com", "Bob Brown", password=PASSWORD)
+        people.add("bob@example.com", "Bob Brown", password=PASSWORD)
     for _ in running(app):
         bob = sign_in_without_password(app, "bob")
         for name, value in NUL:

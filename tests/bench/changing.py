@@ -143,10 +143,9 @@ def interleaved(acts: Sequence[Callable[[], Any]], rounds: int = 40) -> list[flo
 
 def signed_in(app: Any) -> Any:
     """The browser of an administrator."""
-    from app import sessions
-    from blueprints.auth import services
+    from app import people, sessions
 
-    person = services.add("ada@example.com", "Ada", admin=True, password="several good words")
+    person = people.add("ada@example.com", "Ada", admin=True, password="several good words")
     client = app.test_client()
     with client.session_transaction() as session:
         session["_user_id"], session["_fresh"] = sessions.begin(person.id, "bench", "::1"), True

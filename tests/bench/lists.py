@@ -90,9 +90,9 @@ def prepare(count: int) -> tuple[Path, str]:
     app = create_app({"INSTANCE": folder, "TRIPS": "off"})
     with app.app_context():
         database.upgrade(app)
-        from blueprints.auth import services
+        from app import people
 
-        person = services.add("ada@example.com", "Ada", admin=True, password="several good words")
+        person = people.add("ada@example.com", "Ada", admin=True, password="several good words")
         file = write(count, folder / "orders.csv")
         wanted = Import(str(file), file.name, inspect(file).plan(), "orders", "orders", "Orders")
         job = enqueue(Actor(person.id, person.name, person.email, True), wanted, count)

@@ -14,13 +14,12 @@ from contextlib import closing
 import pytest
 import sqlalchemy as sa
 
-from app import create_app, database, serve, sessions
+from app import create_app, database, people, serve, sessions
 from app.config import StartError
 from app.database import db, writing
 from app.errors import AppError
 from app.models import Person
 from app.trips.testing import TripCheck
-from blueprints.auth import services
 from tests.conftest import PASSWORD, running, sign_in
 from tests.serving import run, skip_unless
 
@@ -60,21 +59,21 @@ def test_two_writers_wait_for_each_other_and_neither_loses(app):
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
     with app.app_context():
-        assert sorted(services.find("bob@example.com").name.split()[2:]) == list("01234")
+        assert sorted(people.find("bob@example.com").name.split()[2:]) == list("01234")
 
 
 def test_a_service_that_read_before_still_writes_after_somebody_else_did(app):
     with app.app_context():
-        services.find("bob@example.com")  # a reading transaction is open
+        people.find("bob@example.com")  # a reading transaction is open
         other = sqlite3.connect(db.engine.url.database)
         other.execute("UPDATE person SET name = 'Robert' WHERE email = 'bob@example.com'")
         other.commit()
         other.close()
         with writing():
-            person = services.find("bob@example.com")
+            person = people.find("bob@example.com")
             assert person.name == "Robert"
             person.name = "Rob"
-        assert services.find("bob@example.com").name == "Rob"
+        assert people.find("bob@example.com").name == "Rob"
 
 
 def test_a_failure_in_a_writing_block_leaves_nothing(app):
@@ -84,14 +83,14 @@ def test_a_failure_in_a_writing_block_leaves_nothing(app):
             session.flush()
             raise RuntimeError
         with pytest.raises(AppError):
-            services.find("x@example.com")
+            people.find("x@example.com")
 
 
 def test_a_writing_block_inside_another_is_refused_before_anything_is_forgotten(app):
     with app.app_context():
         with pytest.raises(RuntimeError, match="inside"), writing():
-            services.add("x@example.com")
-        services.add("y@example.com")
+            people.add("x@example.com")
+        people.add("y@example.com")
 
 
 def test_two_first_starts_at_once_both_succeed(tmp_path):
@@ -255,7 +254,7 @@ def on_postgresql(postgresql_url, tmp_path):
 
 
 def test_people_sign_in_on_postgresql_and_the_trip_times_its_driver(on_postgresql):
-    person = services.add("bob@example.com", "Bob", password="several good words")
+    person = people.add("bob@example.com", "Bob", password="several good words")
     token = sessions.begin(person.id, "test", "")
     client = on_postgresql.test_client()
     with client.session_transaction() as session:

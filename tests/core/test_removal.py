@@ -26,8 +26,8 @@ app = create_app({"INSTANCE": sys.argv[1], "TESTING": True})
 with app.app_context():
     database.upgrade(app)
     from app import sessions
-    from blueprints.auth import services
-    token = sessions.begin(services.add("a@example.com", "A", True, "several good words").id, "", "")
+    from app import people
+    token = sessions.begin(people.add("a@example.com", "A", True, "several good words").id, "", "")
 client = app.test_client()
 with client.session_transaction() as session:
     session["_user_id"] = token

@@ -38,7 +38,7 @@ def shared_data() -> Path:
 @pytest.fixture
 def actor(app: Any) -> Actor:
     """Bob, as a service sees him."""
-    from blueprints.auth.services import find
+    from app.people import find
 
     with app.app_context():
         return Actor.of(find("bob@example.com"))

@@ -91,9 +91,9 @@ def test_a_new_table_is_seen_by_its_maker_and_administrators_only(app, alice, bo
     from tests.conftest import sign_in
 
     with app.app_context():
-        from blueprints.auth import services
+        from app import people
 
-        services.add("dora@example.com", "Dora Diaz", password="several good words")
+        people.add("dora@example.com", "Dora Diaz", password="several good words")
     made(bob)
     dora = sign_in(app, "dora")
     assert bob.get("/studio/people/people/").status_code == 200

@@ -44,7 +44,9 @@ def upgrade() -> None:
     op.create_table(
         "membership",
         sa.Column("person_id", sa.Integer(), _key("membership", "person"), primary_key=True),
-        sa.Column("role_id", sa.Integer(), _key("membership", "role"), primary_key=True, index=True),
+        sa.Column(
+            "role_id", sa.Integer(), _key("membership", "role"), primary_key=True, index=True
+        ),
     )
     op.create_table(
         "token",
