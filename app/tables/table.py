@@ -11,6 +11,7 @@ from app import fields
 from app.errors import Invalid
 from app.fields import Field
 from app.fields.names import is_table_name, table_name
+from app.permissions import Grant
 from app.tables import across, authors, formulas  # noqa: F401  their types are in the registry
 
 ACCESS = {
@@ -57,7 +58,8 @@ class Table:
     `id` and `version` are those of its definition, `owner_id` the person who made it. `title` names
     the field that records are called by; `list_display` the fields a list shows, in order; `ordering`
     how it is sorted, `-due` from the largest down; `search_fields` what a search looks into. `dropped`
-    has the fields that can be restored.
+    has the fields that can be restored. `granted` has the grants that are left where the table is
+    narrowed to one record.
     """
 
     id: int
@@ -74,6 +76,7 @@ class Table:
     ordering: tuple[str, ...] = ()
     readonly_fields: tuple[str, ...] = ()
     dropped: tuple[Dropped, ...] = ()
+    granted: tuple[Grant, ...] | None = None
 
     @cached_property
     def by_name(self) -> dict[str, Field]:
