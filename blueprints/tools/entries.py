@@ -74,7 +74,7 @@ def _job_url(actor: Actor, change: Change) -> str:
 
 
 def _undo_url(actor: Actor, live: Live, change: Change, record: Any) -> str:
-    if record is None or not may(actor, "update", live.table, record):
+    if record is None or not may(actor, "update", live.table):
         return ""
     if not services.may_be_put_back(live, record, change):
         return ""

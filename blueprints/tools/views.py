@@ -274,7 +274,7 @@ def _page(name: str, live: Live, record: Any = None, **values: Any) -> str:
     common = {
         "table": table, "record": record, "base": _url("list_records", live),
         "thing": words.inside(words.singular(table.label)), "inside": words.inside,
-        "can": lambda action: may(g.actor, action, table, record),
+        "can": lambda action: may(g.actor, action, table),
         "name": _named(live, record.id, record) if record is not None else "",
         "settings": _there("studio.settings", tool=table.tool, table=table.name),
         "own": f"{table.tool}/{table.name}_" if live.written else "",
@@ -305,7 +305,7 @@ def _tabs(live: Live) -> list[dict[str, Any]]:
 
 
 def _changes(live: Live, record: Any) -> list[Any]:
-    if not may(g.actor, "history", live.table, record):
+    if not may(g.actor, "history", live.table):
         return []
     changes = history.of_record(g.actor, live, record.id)[:SHOWN_CHANGES]
     return entries(g.actor, live, changes, record)
