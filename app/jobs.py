@@ -23,6 +23,7 @@ import sqlalchemy.orm as so
 from flask import Flask, current_app
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from app import permissions
 from app.database import writing, writing_connection
 from app.errors import AppError, Conflict, Forbidden, NotFound
 from app.extensions import db, utcnow
@@ -65,6 +66,14 @@ def kind(name: str) -> Callable[[Function], Function]:
     return declare
 
 
+DISABLED = "The person whose job this is may not sign in any more."
+_GOES_ON = (
+    sa.select(Job.cancel, Person.active)
+    .outerjoin(Person, Person.id == Job.person_id)
+    .where(Job.id == sa.bindparam("job"))
+)
+
+
 class Work:
     """A job as its function sees it."""
 
@@ -77,7 +86,8 @@ class Work:
 
     def progress(self, done: int, total: int, message: str = "") -> None:
         """Say how far it is, a few times a second at most; a busy database need not know. Raises
-        Cancelled where somebody wants it to stop, Lost where another run does the job by now."""
+        Cancelled where somebody wants it to stop, Lost where another run does the job by now, Forbidden
+        where its person has been disabled."""
         if time.monotonic() - self._told < 0.3 and done < total:
             return
         self._told = time.monotonic()
@@ -85,7 +95,7 @@ class Work:
         try:
             with writing_connection() as connection:
                 told = connection.execute(sa.update(Job).where(self.mine).values(values))
-                stop = connection.scalar(sa.select(Job.cancel).where(Job.id == self.id))
+                stop, active = connection.execute(_GOES_ON, {"job": self.id}).one()
         except OperationalError:
             log.warning("job %s could not say how far it is", self.id, exc_info=True)
             return
@@ -93,6 +103,8 @@ class Work:
             raise Lost
         if stop:
             raise Cancelled
+        if active is False:
+            raise Forbidden(DISABLED)
 
     def keep(self, **result: Any) -> None:
         """Note something in the job's row, in the transaction at hand: a second run finds it in `result`.
@@ -231,11 +243,12 @@ def _claim(job_id: int) -> Job | None:
 
 def actor_of(job: Job) -> Actor:
     """Who the job works for, with the rights they have now. Raises Forbidden where they are disabled."""
+    permissions.forget()
     if job.person_id is None:
         return SYSTEM
-    person = db.session.get(Person, job.person_id)
+    person = db.session.get(Person, job.person_id, populate_existing=True)
     if person is None or not person.active:
-        raise Forbidden("The person whose job this is may not sign in any more.")
+        raise Forbidden(DISABLED)
     return Actor.of(person)
 
 

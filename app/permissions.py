@@ -131,9 +131,10 @@ class Grant:
 
 def grant_of(by: str, document: Mapping[str, Any]) -> Grant:
     """The grant of a document."""
-    sets = (frozenset(document[name]) for name in ("hidden", "readonly"))
-    actions = frozenset(document["actions"]) & ALL
-    return Grant(by, actions, document["rule"], *sets, document["tool"], document["table"])
+    return Grant(
+        by, frozenset(document["actions"]) & ALL, document["rule"], frozenset(document["hidden"]),
+        frozenset(document["readonly"]), document["tool"], document["table"],
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -231,8 +232,10 @@ def grants(actor: Actor, table: Guarded) -> tuple[Grant, ...]:
         return table.granted
     if actor.admin:
         return (Grant("administrators", ALL),)
+    if not actor.id:
+        return ()
     found = []
-    if actor.id and table.owner_id == actor.id:
+    if table.owner_id == actor.id:
         found.append(Grant("its maker", ALL))
     if opened := OPENED[table.access]:
         found.append(Grant("everybody", opened))

@@ -27,7 +27,7 @@ from app.sheets.plan import Plan, word_of
 from app.sheets.rows import read_rows
 from app.sheets.writing import csv_lines
 from app.tables import catalog, listing
-from app.tables.catalog import Live
+from app.tables.live import Live
 
 group = AppGroup("sheet", help="Spreadsheets in and out.")
 File = click.Path(exists=True, dir_okay=False, path_type=Path)

@@ -14,8 +14,8 @@ from app.permissions import Actor
 from app.sheets.guard import guarded
 from app.sheets.writing import Texts, as_texts, csv_blocks, csv_lines, json_array, xlsx_file
 from app.tables import links, listing
-from app.tables.catalog import Live
 from app.tables.listing import Query
+from app.tables.live import Live
 
 TYPES = {
     "csv": "text/csv",

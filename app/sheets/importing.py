@@ -26,7 +26,7 @@ from app.sheets.book import Problem, Problems, open_book
 from app.sheets.plan import Plan
 from app.sheets.rows import Row, read_rows
 from app.tables import catalog, history
-from app.tables.catalog import Live
+from app.tables.live import Live
 from app.tables.table import Table
 
 BLOCK = 2_000

@@ -23,7 +23,7 @@ from app.sheets.inspecting import inspect
 from app.sheets.plan import Plan, word_of
 from app.sheets.rows import Row, read_rows
 from app.tables import links, records
-from app.tables.catalog import Live
+from app.tables.live import Live
 
 BLOCK = 500
 MODES = {
@@ -248,7 +248,8 @@ class _Merging:
         wanted = sa.or_(
             first.in_(values - {None}), sa.and_(first.is_(None), sa.literal(None in values))
         )
-        found = db.session.scalars(sa.select(self.live.model).where(wanted)).all()
+        query = sa.select(self.live.model).where(wanted, *self.live.rows("import"))
+        found = db.session.scalars(query).all()
         there: dict[tuple[Any, ...], list[Any]] = {}
         for one in found:
             there.setdefault(tuple(getattr(one, key.name) for key in self.keys), []).append(one)
@@ -260,7 +261,7 @@ class _Merging:
         columns = [self.live.columns[one] for one in ("id", *(key.name for key in self.keys))]
         return [
             row[0]
-            for row in db.session.execute(sa.select(*columns))
+            for row in db.session.execute(sa.select(*columns).where(*self.live.rows("import")))
             if tuple(row[1:]) not in self.seen
         ]
 
@@ -277,7 +278,8 @@ class _Merging:
         first = _Merging(self.actor, self.live, self.fields, self.keys, "mirror")
         first.rows(rows)
         first.delete_missing()
-        total = db.session.scalar(sa.select(sa.func.count()).select_from(self.live.sql)) or 0
+        counted = sa.select(sa.func.count()).select_from(self.live.sql)
+        total = db.session.scalar(counted.where(*self.live.rows("import"))) or 0
         if first.counts.delete > total * may_delete:
             words = f"This would delete {first.counts.delete:,} of {total:,} records, so nothing was done."
             raise Invalid(words)

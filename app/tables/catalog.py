@@ -8,26 +8,24 @@ with the old one keeps it until they are done.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
-from functools import cached_property
 from secrets import token_hex
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-import sqlalchemy.orm as so
 from flask import current_app
 
-from app import database
-from app.errors import AppError, Conflict, Invalid, NotFound
-from app.extensions import NAMES, UTCDateTime, db, utcnow
-from app.fields import TYPES, Field
-from app.fields.base import ITSELF, PEOPLE
+from app import database, permissions
+from app.errors import Conflict, Invalid, NotFound
+from app.extensions import db, utcnow
+from app.fields import Field
+from app.fields.base import PEOPLE
 from app.fields.names import table_name
-from app.models import Change, Definition, Person, Tool
+from app.models import Change, Definition, Tool
 from app.permissions import Actor, may, require
-from app.tables import ddl, written
-from app.tables.table import SYSTEM, Table, check
+from app.tables import ddl, seen, written
+from app.tables.live import PEOPLE_TABLE, Live, pairs, sql_table
+from app.tables.table import Table, check
 
 GONE = "There is no such table, or it is not open to you."
 HELD = 1
@@ -39,149 +37,6 @@ class OpenTool(NamedTuple):
 
     name: str
     label: str
-
-
-class Live:
-    """A table in use. What others make of it once, such as statements, they keep in `memo`.
-
-    `declared` is the table as its definition has it, `table` with what other tables say of its fields.
-    `written` says that it is a model of a blueprint, whose columns are the blueprint's to change.
-    """
-
-    sql: Any
-    """Its SQL table; of an alias, the name under which a statement reads it once more."""
-
-    def __init__(self, table: Table, sql_name: str, model: type[Any] | None = None) -> None:
-        self.declared = table
-        self.memo: dict[Any, Any] = {}
-        self.written = model is not None
-        if model is None:
-            self.sql = sql_table(table, sql_name)
-        else:
-            self.model, self.sql = model, model.__table__
-
-    def column(self, name: str) -> sa.ColumnElement[Any]:
-        """The column of a stored field. Of a model's text that cannot be null, the blank one is blank."""
-        if not self.written:
-            return self.sql.c[name]  # type: ignore[no-any-return]
-        mapped = sa.inspect(self.model).column_attrs[name].columns[0]
-        found: sa.Column[Any] = self.sql.corresponding_column(mapped)
-        if isinstance(found.type, sa.String) and not found.nullable:
-            return sa.func.nullif(found, "", type_=found.type)
-        return found
-
-    @cached_property
-    def table(self) -> Table:
-        """What everybody but the catalog asks. A field that cannot be found stays as it is declared."""
-        found = []
-        for one in self.declared.fields:
-            with suppress(AppError):
-                one = self.field(one.name)
-            found.append(one)
-        return replace(self.declared, fields=tuple(found))
-
-    def field(self, name: str, path: frozenset[Any] = frozenset()) -> Field:
-        """A field with what other tables say of it. Raises AppError where that cannot be found."""
-        found = self.declared.by_name[name]
-        return found.type.resolved(found, self, path)
-
-    @cached_property
-    def columns(self) -> dict[str, sa.ColumnElement[Any]]:
-        """What a select has for each field, the system's among them, by name."""
-        system = {one.name: self.sql.c[one.name] for one in SYSTEM}
-        return {one.name: one.type.expression(one, self) for one in self.table.fields} | system
-
-    @cached_property
-    def model(self) -> type[Any]:
-        """The class that records of this table are objects of; SQLAlchemy checks their version."""
-        model = type(self.table.name, (), {"live": self, "__module__": f"tables.{self.table.tool}"})
-        worked_out = {
-            name: so.column_property(one, active_history=True)
-            for name, one in self.columns.items() if name not in self.sql.c
-        }  # fmt: skip
-        so.registry(metadata=self.sql.metadata).map_imperatively(
-            model, self.sql, properties=worked_out, version_id_col=self.sql.c.version
-        )
-        return model
-
-    @cached_property
-    def title(self) -> Field | None:
-        """The field that records are called by, where that is none that links to others."""
-        found = self.table.by_name.get(self.table.title)
-        return None if found is None or self.target(found) is not None else found
-
-    @cached_property
-    def links(self) -> dict[Field, int]:
-        """The fields that have numbers of records, with the id of the table of these."""
-        fields = self.declared.stored
-        return {one: id for one in fields if (id := self.target(one)) is not None}
-
-    @cached_property
-    def lists(self) -> dict[str, sa.Table]:
-        """The SQL tables of the fields that have several records: pairs of a record and another."""
-        return {one.name: pairs(self, one) for one in self.declared.fields if one.type.many}
-
-    @cached_property
-    def reads_others(self) -> bool:
-        """Whether there are fields that change when another table does."""
-        return any(one.type.reads_others for one in self.table.fields)
-
-    def target(self, field: Field) -> int | None:
-        """The id of the table that a field of this one links to."""
-        found = field.type.target(field)
-        return self.declared.id if found == ITSELF else found
-
-    def other(self, table_id: int) -> Live:
-        """Another table in use, for what reads it through this one. Raises NotFound."""
-        return self if table_id in (ITSELF, self.declared.id) else by_id(table_id)
-
-    def alias(self) -> Live:
-        """The same table, to be read once more in a statement that reads it already."""
-        found = Live.__new__(Live)
-        found.__dict__ |= {**self.__dict__, "sql": self.sql.alias(), "memo": {}}
-        found.__dict__.pop("columns", None)
-        return found
-
-
-def sql_table(table: Table, sql_name: str) -> sa.Table:
-    """The SQL table: one column a field, and what every record has. Its indexes are called as nothing
-    else is, as a deleted table of the same name may still have its own."""
-    apart = {kind: form.replace("%(table_name)s", token_hex(8)) for kind, form in NAMES.items()}
-    return sa.Table(
-        sql_name,
-        sa.MetaData(naming_convention=apart),
-        sa.Column("id", sa.Integer, primary_key=True),
-        *(column for one in table.fields if (column := one.type.column(one)) is not None),
-        sa.Column("version", sa.Integer, nullable=False, default=1),
-        sa.Column("created_at", UTCDateTime, nullable=False, default=utcnow),
-        sa.Column("updated_at", UTCDateTime, nullable=False, default=utcnow, onupdate=utcnow),
-        sqlite_autoincrement=True,
-    )
-
-
-def pairs(live: Live, field: Field) -> sa.Table:
-    """The SQL table of a field that has several records. A pair goes when either record does."""
-    return sa.Table(
-        f"links__{live.declared.id}__{field.id}",
-        sa.MetaData(naming_convention=NAMES),
-        sa.Column("source", sa.Integer, primary_key=True),
-        sa.Column("target", sa.Integer, primary_key=True, index=True),
-    )
-
-
-PEOPLE_TABLE = Live(
-    Table(
-        PEOPLE, 0, "", "person", "People",
-        (
-            Field("name", "name", "Name", TYPES["text"]),
-            Field("email", "email", "Email", TYPES["text"], unique=True),
-            Field("active", "active", "Active", TYPES["yes-no"]),
-        ),
-        title="name", access="read",
-    ),
-    Person.__tablename__,
-)  # fmt: skip
-"""The people who sign in, as a table that others can link to; it has no pages."""
 
 
 # Finding ---------------------------------------------------------------------------------------
@@ -253,6 +108,7 @@ def _readers(known: Mapping[int, Live], changed: set[int]) -> list[Live]:
 def forget() -> None:
     """Ask the database again at the next look; for whoever has just changed a definition, and for jobs."""
     db.session.info.pop("tables", None)
+    permissions.forget()
 
 
 def live_of(definition: Definition) -> Live:
@@ -272,12 +128,17 @@ def table_of(definition: Definition) -> Table:
     return bare.read(definition.document)
 
 
-def get(actor: Actor | None, tool: str, name: str, action: str = "list") -> Live:
-    """A table on which this actor may do this. Raises NotFound where it is missing or may not be seen,
-    Forbidden where it may be seen."""
+def get(
+    actor: Actor | None, tool: str, name: str, action: str = "list", record_id: int | None = None
+) -> Live:
+    """A table on which this actor may do this, as they may see it; or a record of it. Raises NotFound
+    where it is missing or may not be seen, Forbidden where it may be seen."""
     found = tables().get((tool, name))
     if found is None or not may(actor, "list", found.table):
         raise NotFound(GONE)
+    found = seen.of(actor, found, action)
+    if record_id is not None:
+        found = found.of_record(record_id)
     require(actor, action, found.table)
     return found
 
@@ -329,8 +190,8 @@ def open_to(actor: Actor | None) -> dict[OpenTool, list[Live]]:
     """The tools with the tables that this actor may list, by label; no query but that of `tables`."""
     found: dict[OpenTool, list[Live]] = {}
     for live in sorted(tables().values(), key=lambda one: one.table.label):
-        if may(actor, "list", live.table):
-            name = live.table.tool
+        if actor is not None and may(actor, "list", live.table):
+            live, name = seen.of(actor, live), live.table.tool
             found.setdefault(OpenTool(name, db.session.info["tools"][name]), []).append(live)
     return dict(sorted(found.items(), key=lambda one: one[0].label))
 

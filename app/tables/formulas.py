@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -44,10 +44,10 @@ class Formula(Derived):
     )  # fmt: skip
 
     def resolved(self, field: Field, live: Any, path: Path = frozenset()) -> Field:
-        read = self._read(field, live, self.step(field, live, path))
-        kind, options = read.expression.field.type, read.expression.field.options
-        others = any(one.type.reads_others for one in read.uses.values())
-        options = {**options, "expression": read.expression.text, "cost": read.cost}
+        found = self._read(field, live, self.step(field, live, path))
+        kind, options = found.expression.field.type, found.expression.field.options
+        others = any(one.type.reads_others for one in found.uses.values())
+        options = {**options, "expression": found.expression.text, "cost": found.cost}
         return replace(field, type=giving(Formula, kind, others), options=options)
 
     def through(self, field: Field) -> Collection[str]:
@@ -58,11 +58,11 @@ class Formula(Derived):
         return {name.partition(".")[0] for name in names if "." in name}
 
     def expression(self, field: Field, live: Any) -> sa.ColumnElement[Any]:
-        read = self._read(field, live)
+        found = self._read(field, live)
         # statements are kept: so the day is asked for when one runs
         today = sa.bindparam(None, callable_=clock.today, type_=sa.Date())
-        columns = {name: one.type.expression(one, live) for name, one in read.uses.items()}
-        return read.expression.sql({"today": today, **columns})
+        columns = {name: one.type.expression(one, live) for name, one in found.uses.items()}
+        return found.expression.sql({"today": today, **columns})
 
     def _read(self, field: Field, live: Any, path: Path = frozenset()) -> Read:
         """What the field says in this table; kept with the table. Raises AppError."""
@@ -77,15 +77,20 @@ class Formula(Derived):
         return found
 
     def _read_anew(self, field: Field, live: Any, path: Path) -> Read:
-        text = _text(field)
-        names = expressions.mentioned(text) - TODAY.keys()
-        known = {name: one for name in names if (one := _named(name, live, text, path))}
-        read = expressions.parse(text, {**live.declared.by_name, **known}, TODAY)
-        if read.value.kind == "link":
+        found = read(_text(field), live, TODAY, path)
+        if found.expression.value.kind == "link":
             raise Refused("This gives a link; take a field of it, as in customer.name", 1)
-        uses = {name: one for name, one in known.items() if name in read.uses}
-        costs = {name: cost(one) for name, one in uses.items()}
-        return Read(read, uses, expressions.together(read, costs))
+        return found
+
+
+def read(text: str, live: Any, around: Mapping[str, Field], path: Path = frozenset()) -> Read:
+    """An expression over the fields of a table and of the records that these link to. Raises AppError."""
+    names = expressions.mentioned(text) - around.keys()
+    known = {name: one for name in names if (one := _named(name, live, text, path))}
+    found = expressions.parse(text, {**live.declared.by_name, **known}, around)
+    uses = {name: one for name, one in known.items() if name in found.uses}
+    costs = {name: cost(one) for name, one in uses.items()}
+    return Read(found, uses, expressions.together(found, costs))
 
 
 def _text(field: Field) -> str:

@@ -22,7 +22,7 @@ from app.fields.base import UnreadText
 from app.models import Change
 from app.permissions import NOBODY, Actor, require
 from app.tables import catalog
-from app.tables.catalog import Live
+from app.tables.live import Live
 from app.tables.table import SYSTEM
 
 PER_PAGE = 50
@@ -144,15 +144,19 @@ def _values(record: Any, name: str, kind: str) -> tuple[Any, Any]:
 
 
 def of_record(actor: Actor, live: Live, record_id: int, before: int = 0) -> Sequence[Change]:
-    """The changes of a record, the newest first, a page at a time: those with an id below `before`."""
+    """The changes of a record, the newest first, a page at a time: those with an id below `before`. The
+    table is that of the record, as `records.of_any` gives it."""
     require(actor, "history", live.table)
     return _page(Change.record_id == record_id, live, before)
 
 
 def of_table(actor: Actor, live: Live, before: int = 0) -> Sequence[Change]:
-    """The changes of a table and of all its records, the newest first."""
+    """The changes of a table and of all its records, the newest first. Who sees some of the records only
+    sees those of the ones that are there."""
     require(actor, "history", live.table)
-    return _page(sa.true(), live, before)
+    rows = live.rows("history")
+    there = Change.record_id.in_(sa.select(live.sql.c.id).where(*rows)) if rows else sa.true()
+    return _page(there, live, before)
 
 
 def _page(wanted: sa.ColumnElement[bool], live: Live, before: int) -> Sequence[Change]:
@@ -177,7 +181,7 @@ def values_of(live: Live, change: Change) -> list[tuple[Field, Any, Any]]:
     found = []
     for field in live.table.fields:
         was = _field_then(live, change, field)
-        if was is not None and was.name in change.data:
+        if was is not None and was.name in change.data and field.name not in live.partly:
             old, new = (_read(live, was, one, field) for one in change.data[was.name])
             found.append((field, old, new))
     return found

@@ -17,7 +17,8 @@ from app.fields.inputs import Checkboxes, Options, Suggested, TextBlock
 from app.fields.link import LARGEST, Link, Links, TableId
 from app.permissions import Actor, may
 from app.tables import catalog
-from app.tables.catalog import Live
+from app.tables import seen as sight
+from app.tables.live import Live
 
 MOST_OFFERED, MOST_SUGGESTED, MOST_NAMED = 100, 20, 5
 """Records in a select, in the suggestions under an input, and in the words of a refusal."""
@@ -27,6 +28,7 @@ MOST_REFUSED = 50
 
 def titles(actor: Actor, live: Live, ids: Collection[int]) -> dict[int, str]:
     """What these records are called, by number; empty where the actor may not list them."""
+    live = sight.of(actor, live)
     if live.title is None or not ids or not may(actor, "list", live.table):
         return {}
     if "titles" not in live.memo:
@@ -38,7 +40,7 @@ def titles(actor: Actor, live: Live, ids: Collection[int]) -> dict[int, str]:
 def _titled(live: Live, title: Field) -> sa.Select[Any]:
     """Records by number, with what they are called."""
     column = live.columns[title.name]
-    return sa.select(live.sql.c.id, column).where(column.is_not(None))
+    return sa.select(live.sql.c.id, column).where(column.is_not(None), *live.rows("list"))
 
 
 def _titles(title: Field, query: Any, values: Mapping[str, Any] | None = None) -> dict[int, str]:
@@ -56,6 +58,7 @@ def suggestions(
 ) -> dict[int, str]:
     """Records by title in whose titles every word occurs, of a very long one its beginning; of those only
     that `offers` says yes of."""
+    live = sight.of(actor, live)
     title = live.title
     if title is None or "\0" in q or not may(actor, "list", live.table):
         return {}
@@ -80,9 +83,9 @@ def _number(text: str) -> int:
 def find(actor: Actor, live: Live, texts: Collection[str]) -> dict[str, list[int]]:
     """The records that each of these texts names: by number as in `Acme (#12)`, by title, else by the
     value of a unique field."""
+    live = sight.of(actor, live)
     numbers = {text: number for text in texts if (number := _number(text))}
-    query = sa.select(live.sql.c.id).where(live.sql.c.id.in_(set(numbers.values())))
-    there = set(db.session.connection().scalars(query)) if numbers else set()
+    there = sight.may_see(actor, live, numbers.values())
     found = {text: [numbers[text]] if numbers.get(text) in there else [] for text in texts}
     if may(actor, "list", live.table):
         unique = [one for one in live.table.fields if one.unique and one is not live.title]
@@ -101,8 +104,8 @@ def _find_by(live: Live, field: Field, found: dict[str, list[int]]) -> None:
             continue
     column = live.columns[field.name]
     folded = lookups.folded(column) if field.type.family == "text" else column
-    query = sa.select(live.sql.c.id, folded).where(folded.in_(list(wanted))).order_by(live.sql.c.id)
-    for record_id, value in db.session.connection().execute(query):
+    query = sa.select(live.sql.c.id, folded).where(folded.in_(list(wanted)), *live.rows("list"))
+    for record_id, value in db.session.connection().execute(query.order_by(live.sql.c.id)):
         for text in wanted.get(value, ()):
             found[text].append(record_id)
 
@@ -193,6 +196,8 @@ class SeenLink(Link):
     def readings(self, text: str, field: Field, notation: str) -> list[Any]:
         if notation != FORM:
             return super().readings(text, field, notation)
+        if _number(text) in self.titles:  # what a record has already may stay, seen or not
+            return [_number(text)]
         self.expect([text], field)
         return self.known[text]
 

@@ -21,8 +21,8 @@ from app.errors import BadAddress, Invalid
 from app.extensions import db
 from app.fields import Field, lookups
 from app.permissions import Actor, require
-from app.tables import history
-from app.tables.catalog import Live
+from app.tables import history, seen
+from app.tables.live import Live
 
 WORDS = {"q", "sort", "fields", "page", "per_page"}
 PER_PAGE, MOST_PER_PAGE, MOST_WORDS = 50, 200, 10
@@ -166,7 +166,7 @@ def page(actor: Actor, live: Live, query: Query) -> Page:
     require(actor, "list", live.table)
     _require_sorting(actor, live, query)
     wanted = where(live, query)
-    found, total = _counts(live, wanted, (query.q, query.filters, today()))
+    found, total = _counts(live, query)
     if query.page.startswith(("after-", "before-")):
         return _page_by_key(live, query, wanted, found, total)
     first = (_page_number(query.page) - 1) * query.per_page + 1
@@ -181,10 +181,15 @@ def some(actor: Actor, live: Live, query: Query, limit: int) -> Sequence[Sequenc
 
 
 def _require_sorting(actor: Actor, live: Live, query: Query) -> None:
-    """An order by the titles of another table tells of them, so it takes the right to that table."""
+    """An order by the titles of another table tells of them, so it takes the right to see them all."""
     for field, _ in query.sort:
         if (target := live.target(field)) is not None:
-            require(actor, "list", live.other(target).table)
+            other = live.other(target)
+            require(actor, "list", other.table)
+            found = seen.of(actor, other)
+            if found.rows("list") or found.title != other.title:
+                words = f"{field.label} cannot be sorted by: there are records of it that you do not see"
+                raise BadAddress(f"{words}.", [("sort", words)])
 
 
 def _page_number(text: str) -> int:
@@ -231,15 +236,15 @@ def _run(query: sa.Select[Any], **values: int) -> Sequence[Any]:
 
 def _numbered(live: Live, query: Query, wanted: sa.ColumnElement[bool] | None) -> sa.Select[Any]:
     """The rows of a page by number; the statement of a list without conditions is made once."""
-    about = "select", query.fields, query.sort
-    if wanted is None and about in live.memo:
+    about, plain = ("select", query.fields, query.sort), not (query.q or query.filters)
+    if plain and about in live.memo:
         found: sa.Select[Any] = live.memo[about]
         return found
     found = _select(live, query, wanted)
     found = found.limit(sa.bindparam("limit", type_=sa.Integer)).offset(
         sa.bindparam("offset", type_=sa.BigInteger)
     )
-    if wanted is None and len(live.memo) < MOST_KEPT:
+    if plain and len(live.memo) < MOST_KEPT:
         live.memo[about] = found
     return found
 
@@ -324,9 +329,10 @@ def _read_key(live: Live, query: Query, text: str) -> tuple[int, list[Any], int]
 # Conditions ------------------------------------------------------------------------------------
 
 
-def where(live: Live, query: Query) -> sa.ColumnElement[bool] | None:
-    """The condition of search and filters; None where there is neither."""
-    found = [
+def where(live: Live, query: Query, action: str = "list") -> sa.ColumnElement[bool] | None:
+    """The condition of search, filters and rights; None where there is none of these."""
+    found = [*live.rows(action)]
+    found += [
         fields.where(one.field, live.columns[one.field.name], one.lookup, one.texts)
         for one in query.filters
     ]
@@ -345,15 +351,17 @@ def _any(conditions: Sequence[sa.ColumnElement[bool]]) -> sa.ColumnElement[bool]
     return sa.or_(sa.false(), *conditions)
 
 
-def _counts(live: Live, wanted: sa.ColumnElement[bool] | None, about: Any) -> tuple[int, int]:
-    """How many records fit, and how many there are."""
-    known, about = _known_counts(live), None if wanted is None else about
-    for name, condition in ((None, None), (about, wanted)):
+def _counts(live: Live, query: Query) -> tuple[int, int]:
+    """How many records fit, and how many there are for who asks."""
+    known, all_of_them = _known_counts(live), Query(())
+    asked = (query.q, query.filters, today()) if query.q or query.filters else None
+    for name, one in ((None, all_of_them), (asked, query)):
+        condition = where(live, one)
         if name not in known or condition is not None and live.reads_others:
-            query = sa.select(sa.func.count()).select_from(live.sql)
-            query = query if condition is None else query.where(condition)
-            known[name] = db.session.connection().scalar(query)
-    return known[about], known[None]
+            counted = sa.select(sa.func.count()).select_from(live.sql)
+            counted = counted if condition is None else counted.where(condition)
+            known[name] = db.session.connection().scalar(counted)
+    return known[asked], known[None]
 
 
 def _known_counts(live: Live) -> dict[Any, Any]:
@@ -383,7 +391,7 @@ def blocks(
     reads. Values are `stored`: as the driver gives them, for who turns each into something else."""
     require(actor, "export", live.table)
     _require_sorting(actor, live, query)
-    return _blocks(live, query._replace(per_page=BLOCK), where(live, query), stored)
+    return _blocks(live, query._replace(per_page=BLOCK), where(live, query, "export"), stored)
 
 
 def _blocks(

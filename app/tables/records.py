@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
@@ -12,17 +12,18 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.attributes import set_committed_value
 
 from app.database import writing
-from app.errors import AppError, Conflict, Invalid, NotFound
+from app.errors import AppError, Conflict, Forbidden, Invalid, NotFound
 from app.extensions import db, utcnow
 from app.fields import Field, where
 from app.fields.base import UnreadText
 from app.models import Change
-from app.permissions import Actor, require
-from app.tables import catalog, history
-from app.tables.catalog import Live
+from app.permissions import Actor, may, require
+from app.tables import catalog, history, seen
+from app.tables.live import Live
+from app.tables.seen import GONE, Seen
 from app.tables.table import SYSTEM
 
-GONE = "There is no such record. It may have been deleted; its history still has it."
+OUTSIDE = "Your rights cover records where {}; as it would be, this one is none of them."
 
 
 class Stale(Conflict):
@@ -35,7 +36,7 @@ class Stale(Conflict):
 
 def get(actor: Actor, live: Live, record_id: int) -> Any:
     """One record: an object with an attribute for each field. Raises NotFound, Forbidden."""
-    require(actor, "read", live.table)
+    require(actor, "read", live.of_record(record_id).table)
     found = db.session.get(live.model, record_id) if 0 < record_id < 2**31 else None
     if found is None:
         raise NotFound(GONE)
@@ -45,8 +46,9 @@ def get(actor: Actor, live: Live, record_id: int) -> Any:
 def create(actor: Actor, live: Live, values: Mapping[str, Any]) -> Any:
     """A new record; fields that are left out get their default. Raises Invalid, Forbidden."""
     with _changing(actor, live, "create") as now:
-        record = _new(now, _as_now(values, live, now))
+        record = _new(actor, now, _as_now(values, live, now))
         _flush(now, record)
+        _keep_within(actor, now, record, values)
     return record
 
 
@@ -59,9 +61,10 @@ def update(
     it is where somebody has saved it in between.
     """
     with _changing(actor, live, "update") as now:
-        record = _locked(now, record_id, version)
-        _set(now, record, _as_now(values, live, now))
+        mine, record = _open(actor, now, record_id, version)
+        _set(actor, mine, record, _as_now(values, live, now))
         _flush(now, record)
+        _keep_within(actor, now, record)
     return record
 
 
@@ -75,13 +78,16 @@ def save_many(
     """Create, change and delete some records together, all or none: at most 2,000, so that nobody waits
     for long. Raises as the functions for one record do."""
     with _changing(actor, live, "import") as now:
-        for values in creates:
-            _new(now, _as_now(values, live, now))
+        made = [_new(actor, now, _as_now(values, live, now)) for values in creates]
         for record_id, values in updates:
-            _set(now, _locked(now, record_id, None), _as_now(values, live, now))
+            mine, record = _open(actor, now, record_id, None)
+            _set(actor, mine, record, _as_now(values, live, now))
+            made.append(record)
         for record_id in deletes:
-            _remove(now, _locked(now, record_id, None))
+            _remove(now.whole, _open(actor, now, record_id, None)[1])
         _flush(now)
+        for record in made if now is not now.whole else ():
+            _keep_within(actor, now, record)
 
 
 def delete(actor: Actor, live: Live, record_id: int, version: int | None) -> int:
@@ -89,8 +95,8 @@ def delete(actor: Actor, live: Live, record_id: int, version: int | None) -> int
     the change, which `undo` takes. Raises NotFound, Forbidden, Stale, and Conflict where others link
     to it and their field says that this blocks."""
     with _changing(actor, live, "delete") as live:
-        _remove(live, _locked(live, record_id, version))
-        done = db.session.scalars(_deletions(live, record_id)).one()
+        _remove(live.whole, _open(actor, live, record_id, version)[1])
+        done = db.session.scalars(deletions(live, record_id)).one()
     return int(done.id)
 
 
@@ -100,7 +106,9 @@ def restore(actor: Actor, live: Live, record_id: int) -> Any:
     the fields that are blank now because their value does not fit any more.
     Raises NotFound, Conflict, Invalid, Forbidden."""
     with _changing(actor, live, "restore", restoring=True) as live:
-        return _bring_back(live, record_id)
+        mine = of_any(live, record_id)
+        require(actor, "restore", mine.table)
+        return _bring_back(live.whole, record_id)
 
 
 def undo(actor: Actor, live: Live, change_id: int) -> Any:
@@ -114,23 +122,34 @@ def undo(actor: Actor, live: Live, change_id: int) -> Any:
     if change.action == "update":
         return _put_back(actor, live, change)
     with _changing(actor, live, "delete") as live:
-        record = _locked(live, change.record_id, None)
-        _refuse_if_changed(live, record, change)
-        _remove(live, record)
+        _mine, record = _open(actor, live, change.record_id, None)
+        _refuse_if_changed(live.whole, record, change)
+        _remove(live.whole, record)
     return None
 
 
 def _put_back(actor: Actor, live: Live, change: Change) -> Any:
     with _changing(actor, live, "update") as live:
-        record = _locked(live, change.record_id or 0, None)
+        mine, record = _open(actor, live, change.record_id or 0, None)
+        asked, live = live, live.whole
         _refuse_if_changed(live, record, change)
         values = history.values_of(live, change)
+        _refuse_unless_writable(mine, values)
         for field, old, _new in values:
             if isinstance(old, UnreadText):
                 raise Conflict(f"{field.label} was “{old}”, which does not fit it any more.")
         _assign(live, record, {one.name: one.type.check(old, one) for one, old, _ in values})
         _flush(live, record)
+        _keep_within(actor, asked, record)
     return record
+
+
+def _refuse_unless_writable(mine: Live, values: Sequence[tuple[Field, Any, Any]]) -> None:
+    """What somebody may not write, they do not write by undoing either."""
+    fixed = {*mine.table.readonly_fields} - {*mine.whole.table.readonly_fields}
+    names = {one.name for one in mine.table.fields} - fixed
+    if any(one.name not in names for one, _old, _new in values):
+        raise Forbidden("It has changed fields that you may not write, so you cannot undo it.")
 
 
 def _refuse_if_changed(live: Live, record: Any, change: Change) -> None:
@@ -195,24 +214,98 @@ def _changing(actor: Actor, live: Live, action: str, restoring: bool = False) ->
         yield catalog.get(actor, live.table.tool, live.table.name, action)
 
 
-def _new(live: Live, values: Mapping[str, Any]) -> Any:
+def _open(actor: Actor, live: Live, record_id: int, version: int | None) -> tuple[Live, Any]:
+    """A record to be changed, held, and the table as the actor's rights leave it for this record. Raises
+    NotFound, Forbidden, Stale."""
+    record = _locked(live, record_id, None)
+    mine = live.of_record(record_id)
+    if isinstance(mine, Seen):
+        require(actor, mine.action, mine.table)
+    if version is not None and record.version != version:
+        raise Stale(record)
+    return mine, record
+
+
+def _keep_within(actor: Actor, live: Live, record: Any, sent: Collection[str] = ()) -> None:
+    """A record that was written must be one that the actor may write so, or nothing is written."""
+    if not isinstance(live, Seen):
+        return
+    with suppress(NotFound):
+        found = live.of_record(record.id).table
+        fixed = {*sent} - {one.name for one in found.written}
+        if may(actor, live.action, found) and not fixed:
+            return
+    rules = " or ".join(one.rule for one in live.grants if live.action in one.actions)
+    raise Invalid(OUTSIDE.format(rules))
+
+
+def _new(actor: Actor, live: Live, values: Mapping[str, Any]) -> Any:
     """A record that will be written; fields that are left out get their default. Raises Invalid."""
+    whole = live.whole
     defaults = {
-        one.name: one.type.parse(one.default, one) for one in live.table.written if one.default
+        one.name: one.type.parse(one.default, one) for one in whole.table.written if one.default
     }
-    found = _checked(live, {**defaults, **values}, live.table.written)
-    counted = {one.name: _next(live, one) for one in _given(live)}
+    try:
+        found = _checked({**defaults, **values}, whole.table.written, _unknown(live, values))
+    except Invalid as error:
+        raise Invalid(errors=[_as_seen(live, *one) for one in error.errors]) from None
+    _check_sight(actor, live, [(values, None)])
+    counted = {one.name: _next(whole, one) for one in _given(whole)}
     record = live.model()
     given = {name: value for name, value in found.items() if value is not None}
-    _assign(live, record, given | counted)
+    _assign(whole, record, given | counted)
     db.session.add(record)
     return record
 
 
-def _set(live: Live, record: Any, values: Mapping[str, Any]) -> None:
+def _as_seen(live: Live, name: str, words: str) -> tuple[str, str]:
+    """A refusal, without naming a field that is hidden."""
+    if name in live.table.by_name or name not in live.whole.table.by_name:
+        return name, words
+    return (
+        "",
+        "A field that is hidden from you must have a value; somebody who sees it can add this",
+    )
+
+
+def _set(actor: Actor, live: Live, record: Any, values: Mapping[str, Any]) -> None:
     """Change what is given of a record. Raises Invalid."""
     sent = [one for one in live.table.written if one.name in values]
-    _assign(live, record, _checked(live, values, sent, record))
+    found = _checked(values, sent, _unknown(live, values), record)
+    _check_sight(actor, live, [(found, record)])
+    _assign(live.whole, record, found)
+
+
+def _unknown(live: Live, values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is wrong with values that the actor does not write, by field."""
+    found, written = [], {one.name for one in live.table.written}
+    for name in sorted(values.keys() - written):
+        field = live.table.by_name.get(name)
+        words = f"There is no field {name}, or not any more"
+        found.append((name, f"{field.label} cannot be written here" if field else words))
+    return found
+
+
+def _check_sight(
+    actor: Actor, live: Live, written: Sequence[tuple[Mapping[str, Any], Any]]
+) -> None:
+    """Links lead to records that the actor may see, or to what they led to before. Raises Invalid, in the
+    words for a record that is not there."""
+    for field, target in live.links.items():
+        other, kind = live.other(target), cast(Any, field.type)
+        if may(actor, "list", other.table) and seen.of(actor, other) is other:
+            continue
+        new: set[int] = set()
+        for values, record in written:
+            before = {*kind.numbers(getattr(record, field.name, None))}
+            new |= {*kind.numbers(values.get(field.name))} - before
+        if unseen := new - seen.may_see(actor, other, new):
+            raise _no_such(field, min(unseen), other)
+
+
+def _no_such(field: Field, number: int, other: Live) -> Invalid:
+    name = catalog.called(other.table)
+    return field.refusal(f"is #{number} of {name}, which is not there; choose another")
 
 
 def _assign(live: Live, record: Any, values: Mapping[str, Any]) -> None:
@@ -290,12 +383,11 @@ def _locked(live: Live, record_id: int, version: int | None) -> Any:
 
 
 def _checked(
-    live: Live, values: Mapping[str, Any], fields: Any, record: Any = None
+    values: Mapping[str, Any], fields: Any, errors: list[tuple[str, str]], record: Any = None
 ) -> dict[str, Any]:
-    """The values of these fields, each within its rules. Raises Invalid with all that is wrong."""
-    found, errors = {}, []
-    if unknown := values.keys() - {one.name for one in live.table.written}:
-        errors = [(name, f"There is no field {name}, or not any more") for name in sorted(unknown)]
+    """The values of these fields, each within its rules. Raises Invalid with all that is wrong, besides
+    what is known to be."""
+    found = {}
     for field in fields:
         try:
             found[field.name] = field.type.check(values.get(field.name), field)
@@ -310,6 +402,7 @@ def _checked(
 def _flush(live: Live, record: Any = None) -> None:
     """Write what was changed. A value that must be unique and is not becomes Invalid, naming its field,
     and so does a link to what is not there."""
+    live = live.whole
     _check_links(live)
     values = {one: getattr(record, one.name, None) for one in live.table.written if one.unique}
     try:
@@ -333,8 +426,7 @@ def _check_links(live: Live) -> None:
         other = live.other(target)
         new = {one.id for one in written}
         if missing := sorted(wanted - _there(other, wanted) - (new if other is live else set())):
-            words = f"is #{missing[0]} of {catalog.called(other.table)}, which is not there; choose another"
-            raise field.refusal(words)
+            raise _no_such(field, missing[0], other)
 
 
 def _there(live: Live, ids: set[int]) -> set[int]:
@@ -350,7 +442,19 @@ def _taken(field: Field, value: Any) -> tuple[str, str]:
     return field.name, f"{named} is taken: another record has it"
 
 
-def _deletions(live: Live, record_id: int) -> sa.Select[tuple[Change]]:
+def of_any(live: Live, record_id: int) -> Live:
+    """The table as it is for one record; for one that is deleted by the values that it had. Raises NotFound."""
+    if live is live.whole:
+        return live
+    if _there(live, {record_id}):
+        return live.of_record(record_id)
+    change = db.session.scalar(deletions(live, record_id))
+    if change is None:
+        raise NotFound(GONE)
+    return live.of_values(_kept(live.whole, change)[0])
+
+
+def deletions(live: Live, record_id: int) -> sa.Select[tuple[Change]]:
     """The newest deletion of a record."""
     query = sa.select(Change).where(
         Change.table_id == live.table.id, Change.record_id == record_id, Change.action == "delete"
@@ -508,7 +612,7 @@ def _or_lost(lost: list[str], table_id: int, record_id: int | None) -> Iterator[
 
 def _deletion(live: Live, record_id: int) -> Change:
     """The change that deleted a record, held. Raises Conflict, NotFound."""
-    change = db.session.scalar(_deletions(live, record_id).with_for_update())
+    change = db.session.scalar(deletions(live, record_id).with_for_update())
     if db.session.get(live.model, record_id) is not None:
         raise Conflict("This record is there; there is nothing to restore.")
     if change is None:

@@ -20,7 +20,7 @@ from app.fields import FORM
 from app.permissions import Actor
 from app.sheets.book import open_book
 from app.tables import records
-from app.tables.catalog import Live
+from app.tables.live import Live
 from blueprints.equipment.models import Item
 from blueprints.equipment.services import table
 

@@ -15,7 +15,7 @@ from app.clock import today, zone
 from app.extensions import db, utcnow
 from app.permissions import Actor
 from app.tables import catalog, history, records
-from app.tables.catalog import Live
+from app.tables.live import Live
 from blueprints.equipment.models import Item, Loan
 
 MOST_OVERDUE = 200

@@ -16,8 +16,8 @@ from app.fields.names import bare, field_name
 from app.fields.other import OTHER
 from app.sheets.plan import word_of
 from app.tables import across
-from app.tables.catalog import Live
 from app.tables.changing import new_id
+from app.tables.live import Live
 from app.tables.table import ACCESS, Table
 from blueprints.studio.sheets import type_label
 from blueprints.studio.uploads import LONGEST_LABEL

@@ -26,9 +26,9 @@ from app.sheets.book import Problems
 from app.sheets.importing import Import
 from app.sheets.plan import Plan
 from app.tables import catalog, changing, history
-from app.tables.catalog import Live
 from app.tables.changing import Examination
 from app.tables.changing.comparing import FREE
+from app.tables.live import Live
 from app.tables.table import Table, check
 from blueprints.studio import sheets
 from blueprints.studio.drawing import Drawing, declared

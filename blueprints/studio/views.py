@@ -13,8 +13,8 @@ from app.models import Job
 from app.pages import flash_undo
 from app.permissions import requires, signed_in
 from app.tables import catalog, changing
-from app.tables.catalog import Live
 from app.tables.changing import Examination
+from app.tables.live import Live
 from app.tables.table import ACCESS, Table
 from blueprints.studio import bp, drawing, forms, services, sheets, uploads
 from blueprints.studio.drawing import Drawing

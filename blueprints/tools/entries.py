@@ -10,7 +10,7 @@ from flask import current_app, url_for
 from app.models import Change
 from app.permissions import Actor, may
 from app.tables import history, links
-from app.tables.catalog import Live
+from app.tables.live import Live
 from blueprints.tools import services, words
 
 

@@ -12,8 +12,8 @@ from flask import Response, request, stream_with_context
 from app.clock import today
 from app.permissions import Actor
 from app.sheets import exporting
-from app.tables.catalog import Live
 from app.tables.listing import Query
+from app.tables.live import Live
 
 STREAMS = {"csv": exporting.as_csv, "json": exporting.as_json}
 

@@ -20,7 +20,7 @@ from app.fields import FORM, Field
 from app.forms import Form
 from app.permissions import Actor
 from app.tables import links
-from app.tables.catalog import Live
+from app.tables.live import Live
 from blueprints.tools.words import shown
 
 OWN, WAS = "f_", "w_"

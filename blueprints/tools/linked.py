@@ -11,9 +11,9 @@ from markupsafe import Markup
 
 from app.fields import Field
 from app.permissions import Actor, may
-from app.tables import catalog, links, listing
-from app.tables.catalog import Live
+from app.tables import catalog, links, listing, seen
 from app.tables.listing import Filter, Query
+from app.tables.live import Live
 from blueprints.tools import rows, words
 from blueprints.tools.forms import whole
 
@@ -31,9 +31,12 @@ def _fact(actor: Actor, live: Live, field: Field, value: Any) -> Markup:
     if other is None or not other.tool or not may(actor, "list", other):
         return words.shown(field, value)
     kind: Any = field.type
+    there = seen.may_see(actor, live.other(target or 0), kind.numbers(value))
     url = partial(url_for, "tools.record", tool=other.tool, table=other.name)
     return Markup(", ").join(
         Markup('<a href="{}">{}</a>').format(url(record_id=id), kind.title(id) or f"#{id}")
+        if id in there
+        else Markup(f"#{id}")
         for id in kind.numbers(value)
     )
 
@@ -53,10 +56,11 @@ class Section(NamedTuple):
 
 def sections(actor: Actor, live: Live, record: Any, args: Mapping[str, str]) -> list[Section]:
     """The records that link to this one, by field, of the tables that the actor may list."""
+    found = [(seen.of(actor, other), field) for other, field in catalog.holders(live.table.id)]
     return [
         _section(actor, other, field, record, args)
-        for other, field in catalog.holders(live.table.id)
-        if may(actor, "list", other.table)
+        for other, field in found
+        if may(actor, "list", other.table) and field.name in other.table.by_name
     ]
 
 

@@ -18,8 +18,8 @@ from app.fields import FORM, Field, lookups
 from app.fields.inputs import Options
 from app.permissions import Actor
 from app.tables import links, listing
-from app.tables.catalog import Live
 from app.tables.listing import Filter
+from app.tables.live import Live
 from app.tables.table import SYSTEM
 from blueprints.tools import rows
 from blueprints.tools.words import OF_VALUES, filter_in_words, negated

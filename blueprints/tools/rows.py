@@ -13,7 +13,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from app.fields import Field
-from app.tables.catalog import Live
+from app.tables.live import Live
 from blueprints.tools.words import plain
 
 LONGEST = 200

@@ -7,12 +7,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.errors import NotFound
+from app.errors import Forbidden, NotFound
 from app.extensions import db
 from app.models import Change
 from app.permissions import Actor
 from app.tables import history, records
-from app.tables.catalog import Live
+from app.tables.live import Live
 
 
 def undo(actor: Actor, live: Live, record_id: int, change_id: int) -> Any:
@@ -37,15 +37,21 @@ def last_change(actor: Actor, live: Live, record_id: int) -> int:
 
 
 def titles(live: Live, ids: Collection[int]) -> dict[int, Any]:
-    """The values of the title field of these records, as far as they are there."""
+    """The values of the title field of these records, as far as they are there and seen."""
+    if not ids or live.table.title not in live.columns:
+        return {}
     id, title = live.columns["id"], live.columns[live.table.title]
-    query = sa.select(id, title).where(id.in_(ids))
-    return {row[0]: row[1] for row in db.session.execute(query)} if ids else {}
+    query = sa.select(id, title).where(id.in_(ids), *live.rows("list"))
+    return {row[0]: row[1] for row in db.session.execute(query)}
 
 
 def deletion(actor: Actor, live: Live, record_id: int) -> Change | None:
-    """The change that deleted a record, where it is deleted now. Raises Forbidden."""
-    changes = history.of_record(actor, live, record_id)
+    """The change that deleted a record, where it is deleted now and the actor may know."""
+    try:
+        found = records.of_any(live, record_id)
+        changes = history.of_record(actor, found, record_id)
+    except (NotFound, Forbidden):
+        return None
     return changes[0] if changes and changes[0].action == "delete" else None
 
 

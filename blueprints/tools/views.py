@@ -14,7 +14,7 @@ from app.errors import AppError, BadAddress, Conflict, Invalid, NotFound, app_er
 from app.pages import flash_undo
 from app.permissions import may, signed_in
 from app.tables import catalog, history, links, listing, records
-from app.tables.catalog import Live
+from app.tables.live import Live
 from blueprints.tools import bp, exports, forms, linked, services, words
 from blueprints.tools.entries import entries
 from blueprints.tools.forms import whole
@@ -87,7 +87,7 @@ def table_history(tool: str, table: str) -> Any:
 @signed_in
 def record(tool: str, table: str, record_id: int) -> Any:
     """A record: all its fields, and what happened to it."""
-    live = catalog.get(g.actor, tool, table, "read")
+    live = catalog.get(g.actor, tool, table, "read", record_id)
     found = records.get(g.actor, live, record_id)
     page = {"facts": linked.facts(g.actor, live, found), "changes": _changes(live, found)}
     page["sections"] = linked.sections(g.actor, live, found, request.args)
@@ -114,7 +114,7 @@ def new_record(tool: str, table: str) -> Any:
 @signed_in
 def edit_record(tool: str, table: str, record_id: int) -> Any:
     """Change a record."""
-    live = catalog.get(g.actor, tool, table, "update")
+    live = catalog.get(g.actor, tool, table, "update", record_id)
     found = records.get(g.actor, live, record_id)
     form = forms.of_record(g.actor, live, found)
     if form.validate_on_submit():
@@ -131,7 +131,7 @@ def edit_record(tool: str, table: str, record_id: int) -> Any:
 @signed_in
 def delete_record(tool: str, table: str, record_id: int) -> Any:
     """Delete at once, with a way back."""
-    live = catalog.get(g.actor, tool, table, "delete")
+    live = catalog.get(g.actor, tool, table, "delete", record_id)
     change_id = records.delete(g.actor, live, record_id, _seen_version())
     flash_undo(
         f"{words.singular(live.table.label)} deleted",
@@ -144,7 +144,7 @@ def delete_record(tool: str, table: str, record_id: int) -> Any:
 @signed_in
 def record_history(tool: str, table: str, record_id: int) -> Any:
     """What happened to a record, the newest first; also to one that is deleted."""
-    live = catalog.get(g.actor, tool, table, "history")
+    live = records.of_any(catalog.get(g.actor, tool, table), record_id)
     before = _before()
     changes = history.of_record(g.actor, live, record_id, before)
     if not changes and not before:
@@ -186,7 +186,7 @@ def stale(error: records.Stale) -> Any:
     if request.endpoint != "tools.edit_record" or wants_json():
         return refused(error)
     place, found = request.view_args or {}, error.record
-    live = catalog.get(g.actor, place["tool"], place["table"])
+    live = catalog.get(g.actor, place["tool"], place["table"], "update", place["record_id"])
     form = forms.of_record(g.actor, live, found)
     page = {"form": form, "different": form.differences(found)}
     page["fresh"] = forms.of_record(g.actor, live, found, formdata=None).hidden()
@@ -230,15 +230,15 @@ def _refusal(error: AppError, restore: bool = False) -> Any:
 def _asked_for() -> Live | None:
     """The table of this address, where there is one that the actor may see."""
     there = request.view_args or {}
-    live = catalog.tables().get((there.get("tool", ""), there.get("table", "")))
-    return live if live is not None and may(g.actor, "list", live.table) else None
+    try:
+        return catalog.get(g.actor, there.get("tool", ""), there.get("table", ""))
+    except NotFound:
+        return None
 
 
 def _is_deleted(live: Live) -> bool:
     """Whether the record of this address is deleted, as far as the actor may know."""
     record_id = (request.view_args or {})["record_id"]
-    if not may(g.actor, "history", live.table):
-        return False
     return services.deletion(g.actor, live, record_id) is not None
 
 

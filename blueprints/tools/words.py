@@ -9,8 +9,8 @@ from markupsafe import Markup, escape
 
 from app.fields import Field, lookups
 from app.models import Change
-from app.tables.catalog import Live
 from app.tables.listing import Filter
+from app.tables.live import Live
 
 LONGEST_NAME, LONGEST_CHIP, LONGEST_CHANGE = 200, 60, 400
 SAME = {"news", "series", "species", "staff"}

@@ -18,7 +18,7 @@ from app.fields import Field, named
 from app.models import Person
 from app.permissions import Actor
 from app.tables import catalog, history
-from app.tables.catalog import Live
+from app.tables.live import Live
 from app.tables.table import Table
 from tests.suites import doors
 

@@ -18,11 +18,11 @@ from app.fields.names import bare
 from app.models import Change, Job
 from app.permissions import Actor, require
 from app.tables import catalog, ddl, history
-from app.tables.catalog import Live
 from app.tables.changing import columns
 from app.tables.changing.comparing import sources
 from app.tables.changing.examining import BLOCKED, FILL, examine
 from app.tables.changing.planning import Plan, beside
+from app.tables.live import Live
 from app.tables.table import Table
 
 KIND = "change"

@@ -14,7 +14,8 @@ from app.extensions import db
 from app.fields import Field
 from app.models import COUNTER
 from app.tables import ddl
-from app.tables.catalog import Live, create_pairs
+from app.tables.catalog import create_pairs
+from app.tables.live import Live
 
 NEW = "changing__"
 """What the name of a column begins with that is being filled."""

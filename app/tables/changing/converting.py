@@ -21,12 +21,12 @@ from app.extensions import db, utcnow
 from app.models import Change, Definition, Job
 from app.permissions import Actor
 from app.tables import catalog, history
-from app.tables.catalog import Live
 from app.tables.changing import columns
 from app.tables.changing.applying import KIND, held, publish, read, under_way
 from app.tables.changing.columns import NEW
 from app.tables.changing.examining import BLOCK, CLEAR, FILL, OUTCOMES, rows_of
 from app.tables.changing.planning import Plan
+from app.tables.live import Live, pairs
 from app.tables.table import Dropped, Table
 
 KEPT = timedelta(days=30)
@@ -165,7 +165,7 @@ def _tidy(table_id: int, job_id: int = 0) -> None:
     columns.remove(Live(table, found.sql_name), [one.column for one in due])
     for one in due:
         if one.field.type.many:
-            catalog.pairs(Live(table, found.sql_name), one.field).drop(
+            pairs(Live(table, found.sql_name), one.field).drop(
                 db.session.connection(), checkfirst=True
             )
     if due:

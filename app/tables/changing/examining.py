@@ -13,9 +13,9 @@ from app.extensions import db
 from app.fields import CANONICAL, FORM, TYPES, Field
 from app.permissions import Actor, require
 from app.tables import catalog, links
-from app.tables.catalog import Live
 from app.tables.changing.comparing import CONVERTS, FREE, SAID, Step, compare, sources, wanted
 from app.tables.links import SeenLink
+from app.tables.live import Live
 from app.tables.table import Table
 
 BLOCK = 2_000

@@ -14,10 +14,10 @@ from app.extensions import utcnow
 from app.fields import Field
 from app.fields.names import bare, field_name
 from app.permissions import Actor
-from app.tables.catalog import Live
 from app.tables.changing.columns import NEW, kind
 from app.tables.changing.comparing import CONVERTS, FREE, Step, compare, new_id, sources, wanted
 from app.tables.changing.examining import BLOCKED, FILL, KEEP, Becoming, Fit
+from app.tables.live import Live
 from app.tables.table import Dropped, Table
 
 
