@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from app import expressions
 from app.errors import AppError, NotFound
-from app.expressions import AROUND, ME, Refused
+from app.expressions import AROUND, Refused
 from app.extensions import db
 from app.fields import Field
 from app.permissions import Actor, Grant, grants, may, roles_of
@@ -47,7 +47,12 @@ def of(actor: Actor | None, live: Live, action: str = "list") -> Live:
 def _asker(actor: Actor, live: Live, found: Iterable[Grant]) -> dict[str, Any]:
     """What the rules want to know besides the record: of the person, and of the clock."""
     rules = [rule for one in found if (rule := _read(live, one.rule)) is not None]
-    wanted = {name for rule in rules for name in rule.expression.uses} & AROUND.keys()
+    return asker(actor, *rules)
+
+
+def asker(actor: Actor, *rules: formulas.Read) -> dict[str, Any]:
+    """The values of the names that these rules use of the person who asks, and of the clock."""
+    wanted = {name for one in rules for name in one.expression.uses} & AROUND.keys()
     if not wanted:
         return {}
     roles = tuple(one.name for one in roles_of(actor)) if "me.roles" in wanted else ()
@@ -251,6 +256,3 @@ def may_see(actor: Actor, live: Live, ids: Iterable[int]) -> set[int]:
     live = of(actor, live)
     query = sa.select(live.sql.c.id).where(live.sql.c.id.in_(wanted), *live.rows("list"))
     return set(db.session.connection().scalars(query))
-
-
-__all__ = ["ME", "Seen", "may_see", "of", "rule"]

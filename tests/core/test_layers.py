@@ -24,7 +24,7 @@ LAYERS = (
     ("app.fields",),
     ("app.expressions", "app.models", "app.permissions", "app.database"),
     ("app.jobs", "app.sessions", "app.tables"),
-    ("app.people", "app.sheets", "app.throttle", "app.worker"),
+    ("app.people", "app.roles", "app.sheets", "app.throttle", "app.worker"),
     ("app.hooks", "app.pages"),
     ("app.cli", "app.serve"),
     ("app",),

@@ -1,0 +1,441 @@
+"""Grants as the engine keeps them: which records, which fields, in every way of asking.
+
+The laws are held against a model that decides record by record and field by field: a person sees a field
+of a record where one of their grants that show it is for that record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from app import permissions, roles
+from app.database import writing
+from app.errors import AppError, BadAddress, Conflict, Forbidden, Invalid, NotFound
+from app.extensions import db
+from app.models import Person
+from app.permissions import ACTIONS, Actor, Grant, may
+from app.tables import catalog, history, links, listing, records, seen
+from app.tables.table import Table
+from tests.suites import doors
+from tests.tables.conftest import declared
+
+OWNERS, STATES = ("alice", "bob", "charlie"), ("open", "closed")
+RULES = {
+    "": lambda me, one: True,
+    "owner == me": lambda me, one: one["owner"] == me.id,
+    'status != "closed"': lambda me, one: one["status"] != "closed",
+    "team in me.roles": lambda me, one: one["team"] in ("North", "Zero"),
+    "amount > 5": lambda me, one: (one["amount"] or 0) > 5,
+}
+again_and_again = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def cases(owner_id: int | None = None) -> Table:
+    """A table whose records belong to people."""
+    fields = (
+        declared("title", "text", required=True), declared("owner", "person"),
+        declared("status", "choice", options={"choices": [*STATES]}), declared("team", "text"),
+        declared("amount", "integer"), declared("code", "code", unique=True),
+    )  # fmt: skip
+    return Table(0, 0, "cases", "case", "Cases", fields, owner_id=owner_id)
+
+
+@pytest.fixture
+def more_settings(door: str) -> Iterator[dict[str, Any]]:
+    with doors.settings(door, cases()) as found:
+        yield found
+
+
+@pytest.fixture
+def table(people: dict[str, Actor], door: str) -> catalog.Live:
+    """Cases of Alice's, with a dozen records."""
+    alice = people["alice"]
+    doors.make(door, cases(alice.id), "Cases", alice)
+    live = catalog.tables()["cases", "case"]
+    for i in range(12):
+        owner = people[OWNERS[i % 3]].id if i % 4 else None
+        values = {
+            "title": f"Case {i}", "owner": owner, "status": STATES[i % 2], "amount": i or None,
+            "team": ("North", "South", None)[i % 3], "code": f"C{i}",
+        }  # fmt: skip
+        records.create(alice, live, values)
+    return live
+
+
+def now(live: catalog.Live) -> catalog.Live:
+    catalog.forget()
+    return catalog.by_id(live.table.id)
+
+
+def grant(live: catalog.Live, actions: Any, rule: str = "", **limits: Any) -> Grant:
+    sets = {name: frozenset(one) for name, one in limits.items()}
+    return Grant("", frozenset(actions), rule, tool="cases", table=live.table.id, **sets)
+
+
+def give(alice: Actor, person: Actor, *groups: Any) -> None:
+    """Let a person have one role for each group of grants, and no other. The first is North, which rules
+    ask for."""
+    with writing():
+        roles.assign(person.id, [])
+    for one in roles.everything():
+        roles.delete(alice, one.id)
+    names = ("North", "Zero", "Two", "Three")
+    made = [
+        roles.create(alice, name, "", (), one) for name, one in zip(names, groups, strict=False)
+    ]
+    roles.give(alice, person.id, [one.id for one in made])
+    catalog.forget()
+
+
+def values_of(live: catalog.Live) -> dict[int, dict[str, Any]]:
+    rows = db.session.execute(db.select(live.model)).scalars()
+    return {one.id: {f.name: getattr(one, f.name) for f in live.table.fields} for one in rows}
+
+
+GRANTS = st.lists(
+    st.tuples(
+        st.sets(st.sampled_from(["list", "read", "update", "delete", "export"]), min_size=1),
+        st.sampled_from(sorted(RULES)),
+        st.sets(st.sampled_from(["amount", "team"]), max_size=1),
+    ),
+    max_size=4,
+)
+
+
+@given(GRANTS)
+@again_and_again
+def test_a_field_of_a_record_is_seen_where_one_of_the_grants_shows_it(people, table, drawn):
+    alice, bob = people["alice"], people["bob"]
+    given_ = [grant(table, {*does, "list"}, rule, hidden=hidden) for does, rule, hidden in drawn]
+    give(alice, bob, *[[one] for one in given_])
+    live, stored = now(table), values_of(table)
+    if not given_:
+        with pytest.raises(NotFound):
+            catalog.get(bob, "cases", "case")
+        return
+    live = catalog.get(bob, "cases", "case")
+    shows = {
+        id: [one for one in given_ if RULES[one.rule](bob, values)] for id, values in stored.items()
+    }
+    fields = {
+        name
+        for name in ("title", "amount", "team")
+        if any(name not in one.hidden for one in given_)
+    }
+    assert fields == {"title", "amount", "team"} & live.table.by_name.keys()
+    query = listing.read(live, {"fields": [",".join(sorted(fields))], "per_page": ["200"]})
+    page = listing.page(bob, live, query)
+    names = [one.name for one in query.fields]
+    expected = {
+        id: [
+            stored[id][name] if any(name not in g.hidden for g in mine) else None for name in names
+        ]
+        for id, mine in shows.items()
+        if mine
+    }
+    assert {row[0]: list(row[1:]) for row in page.rows} == expected
+    assert page.found == page.total == len(expected)
+
+
+@given(GRANTS, GRANTS)
+@again_and_again
+def test_a_further_role_never_takes_anything_away(people, table, some, more):
+    alice, bob = people["alice"], people["bob"]
+    both = [
+        [grant(table, {*does, "list", "read"}, rule, hidden=hidden) for does, rule, hidden in part]
+        for part in (some, more)
+    ]
+
+    def seen_with(*groups: Any) -> set[Any]:
+        give(alice, bob, *groups)
+        found = set()
+        for id in values_of(now(table)):
+            for action in ACTIONS:
+                try:
+                    live = catalog.get(bob, "cases", "case", action, id)
+                except (NotFound, Forbidden):
+                    continue
+                found |= {(id, action)} | {(id, action, one.name) for one in live.table.fields}
+                found |= {(id, action, "write", one.name) for one in live.table.written}
+        return found
+
+    assert seen_with(both[0]) <= seen_with(*both)
+
+
+def test_without_a_role_a_table_is_as_one_that_is_not_there(people, table):
+    give(people["alice"], people["bob"])
+    with pytest.raises(NotFound) as hidden:
+        catalog.get(people["bob"], "cases", "case")
+    with pytest.raises(NotFound) as missing:
+        catalog.get(people["bob"], "cases", "nothing")
+    assert str(hidden.value) == str(missing.value)
+    assert "cases" not in {one.name for one in catalog.open_to(people["bob"])}
+
+
+def test_a_hidden_field_cannot_be_asked_for_in_any_way(people, table):
+    alice, bob = people["alice"], people["bob"]
+    give(alice, bob, [grant(table, permissions.EDITING, hidden=["amount", "title"])])
+    live = catalog.get(bob, "cases", "case")
+    unknown = {"nothing": ["1"]}
+    for args in (
+        {"amount": ["3"]}, {"amount__gt": ["3"]}, {"amount__isblank": ["true"]}, {"sort": ["amount"]},
+        {"sort": ["-title"]}, {"fields": ["title,amount"]}, {"title__contains": ["1"]},
+    ):  # fmt: skip
+        with pytest.raises(BadAddress) as refused:
+            listing.read(live, args)
+        with pytest.raises(BadAddress) as other:
+            listing.read(live, unknown)
+        words = [str(one.value).partition("; it has")[2] for one in (refused, other)]
+        assert words[0] == words[1] and "amount" not in words[0]
+    assert listing.page(bob, live, listing.read(live, {"q": ["Case 3"]})).found == 0
+    assert listing.page(bob, live, listing.read(live, {"q": ["North"]})).found
+    first = records.create(alice, table, {"title": "Secret", "amount": 4711})
+    records.update(alice, table, first.id, {"amount": 4712, "team": "South"}, None)
+    mine = records.of_any(catalog.get(bob, "cases", "case"), first.id)
+    told = [history.values_of(mine, one) for one in history.of_record(bob, mine, first.id)]
+    assert {field.name for one in told for field, _old, _new in one} == {"team"}
+    for values in ({"amount": 1}, {"title": "x"}):
+        with pytest.raises(Invalid) as refused:
+            records.update(bob, live, first.id, values, None)
+        assert "There is no field" in str(refused.value)
+    with pytest.raises(Invalid) as refused:  # title is required, and hidden
+        records.create(bob, live, {"team": "South"})
+    assert "Title" not in str(refused.value) and "hidden" in str(refused.value)
+
+
+def test_records_outside_a_rule_are_as_ones_that_are_not_there(people, table):
+    alice, bob = people["alice"], people["bob"]
+    give(alice, bob, [grant(table, permissions.EDITING | {"import"}, "owner == me")])
+    live = catalog.get(bob, "cases", "case")
+    stored = values_of(table)
+    others = [id for id, one in stored.items() if one["owner"] != bob.id]
+    for id in others:
+        for asked in (
+            lambda id: records.get(bob, live, id),
+            lambda id: records.update(bob, live, id, {"team": "x"}, None),
+            lambda id: records.delete(bob, live, id, None),
+            lambda id: records.restore(bob, live, id),
+            lambda id: records.of_any(live, id),
+            lambda id: records.save_many(bob, live, [], [(id, {"team": "x"})]),
+            lambda id: records.save_many(bob, live, [], [], [id]),
+        ):
+            with pytest.raises(NotFound) as hidden:
+                asked(id)
+            with pytest.raises(NotFound) as missing:
+                asked(999)
+            assert str(hidden.value) == str(missing.value)
+    assert values_of(table) == stored
+    assert {id for id, one in stored.items() if one["owner"] == bob.id} == {
+        row[0] for row in listing.every(bob, live, listing.read(live, {}))
+    }
+
+
+def test_what_is_written_stays_within_the_rule(people, table):
+    alice, bob = people["alice"], people["bob"]
+    give(alice, bob, [grant(table, permissions.EDITING | {"import"}, "owner == me")])
+    live = catalog.get(bob, "cases", "case")
+    own = records.create(bob, live, {"title": "Mine", "owner": bob.id})
+    for write in (
+        lambda: records.create(bob, live, {"title": "Hers", "owner": alice.id}),
+        lambda: records.create(bob, live, {"title": "Nobody's"}),
+        lambda: records.update(bob, live, own.id, {"owner": alice.id}, None),
+        lambda: records.save_many(bob, live, [{"title": "a", "owner": bob.id}, {"title": "b"}]),
+    ):
+        before = values_of(table)
+        with pytest.raises(Invalid, match="owner == me"):
+            write()
+        assert values_of(table) == before
+    records.delete(bob, live, own.id, None)
+    assert records.restore(bob, live, own.id).title == "Mine"
+
+
+def test_what_somebody_deleted_is_restored_only_by_who_could_see_it(people, table):
+    alice, bob = people["alice"], people["bob"]
+    give(alice, bob, [grant(table, permissions.EDITING, "owner == me")])
+    hers = next(id for id, one in values_of(table).items() if one["owner"] == alice.id)
+    records.delete(alice, table, hers, None)
+    live = catalog.get(bob, "cases", "case")
+    with pytest.raises(NotFound):
+        records.restore(bob, live, hers)
+    with pytest.raises(NotFound):
+        records.of_any(live, hers)
+    assert hers not in {one.record_id for one in history.of_table(bob, live)}
+    assert records.restore(alice, table, hers).id == hers
+
+
+def test_a_read_only_field_is_seen_and_not_written_nor_undone(people, table):
+    alice, bob = people["alice"], people["bob"]
+    give(alice, bob, [grant(table, permissions.EDITING, readonly=["amount"])])
+    live = catalog.get(bob, "cases", "case")
+    assert "amount" in live.table.by_name
+    assert "amount" not in {one.name for one in live.table.written}
+    with pytest.raises(Invalid, match="Amount cannot be written"):
+        records.update(bob, live, 2, {"amount": 99}, None)
+    records.update(alice, table, 2, {"amount": 99}, None)
+    change = history.of_record(alice, table, 2)[0]
+    with pytest.raises(Forbidden):
+        records.undo(bob, live, change.id)
+    records.update(bob, live, 2, {"team": "East"}, None)
+    records.undo(bob, live, history.of_record(alice, table, 2)[0].id)
+    assert values_of(table)[2]["amount"] == 99
+
+
+def test_a_field_is_written_where_the_grant_that_lets_it_is_for_that_record(people, table):
+    alice, bob = people["alice"], people["bob"]
+    own = grant(table, permissions.EDITING, "owner == me")
+    give(alice, bob, [own], [grant(table, permissions.EDITING, readonly=["amount"])])
+    live, stored = catalog.get(bob, "cases", "case"), values_of(table)
+    mine = next(id for id, one in stored.items() if one["owner"] == bob.id)
+    hers = next(id for id, one in stored.items() if one["owner"] == alice.id)
+    records.update(bob, live, mine, {"amount": 50}, None)
+    with pytest.raises(Invalid, match="Amount cannot be written"):
+        records.update(bob, live, hers, {"amount": 50}, None)
+    with pytest.raises(Invalid):  # a new record of nobody's, with what only one's own may have
+        records.create(bob, live, {"title": "x", "amount": 1})
+    assert records.create(bob, live, {"title": "x", "amount": 1, "owner": bob.id}).amount == 1
+
+
+def test_pickers_and_titles_know_only_what_may_be_listed(people, table):
+    alice, bob = people["alice"], people["bob"]
+    give(alice, bob, [grant(table, permissions.EDITING, "owner == me")])
+    stored = values_of(table)
+    own = {id for id, one in stored.items() if one["owner"] == bob.id}
+    assert set(links.suggestions(bob, table, limit=100)) == own
+    assert set(links.titles(bob, table, list(stored))) == own
+    texts = [one["title"] for one in stored.values()] + [f"#{id}" for id in stored]
+    found = links.find(bob, table, texts)
+    assert {id for ids in found.values() for id in ids} == own
+    assert seen.may_see(bob, table, stored) == own
+
+
+def test_a_link_is_made_only_to_what_may_be_seen_and_stays_where_it_was(people, table):
+    alice, bob = people["alice"], people["bob"]
+    field = declared("case", "link", options={"table": table.table.id})
+    notes = Table(0, 0, "notes", "note", "Notes", (declared("text", "text"), field), access="edit")
+    with writing():
+        catalog.create(notes)
+    live = catalog.tables()["notes", "note"]
+    give(alice, bob, [grant(table, permissions.READING, "owner == me")])
+    stored = values_of(table)
+    own = next(id for id, one in stored.items() if one["owner"] == bob.id)
+    hers = next(id for id, one in stored.items() if one["owner"] == alice.id)
+    assert records.create(bob, live, {"text": "a", "case": own}).case == own
+    for other in (hers, 999):
+        with pytest.raises(Invalid, match=f"is #{other} of Cases, which is not there"):
+            records.create(bob, live, {"text": "a", "case": other})
+    linked = records.create(alice, live, {"text": "b", "case": hers})
+    assert records.update(bob, live, linked.id, {"text": "c", "case": hers}, None).text == "c"
+    with pytest.raises(BadAddress, match="cannot be sorted by"):
+        listing.page(bob, live, listing.read(live, {"sort": ["case"]}))
+
+
+def test_rights_change_at_the_next_look_and_every_process_sees_it(people, table):
+    alice, bob = people["alice"], people["bob"]
+    give(alice, bob, [grant(table, {"list"})])
+    assert may(bob, "list", now(table).table)
+    role = roles.everything()[0]
+    more = [grant(table, {"list", "delete"})]
+    roles.change(alice, role.id, role.version, role.name, "", (), more)
+    catalog.forget()
+    assert may(bob, "delete", table.table)
+    with pytest.raises(Conflict):
+        roles.change(alice, role.id, 1, role.name, "", (), [])
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("owner ==", "Compare with =="),
+        ("ownr == me", "did you mean owner"),
+        ("amount", "a rule is a condition"),
+        ('owner == "Bob"', "another link"),
+        ("status == “open”", "plain letters"),
+        ("import os", ""),
+        ("me.password == 1", "no field"),
+        ("x" * 2_000, "up to 1,000 characters"),
+    ],
+)
+def test_a_rule_that_cannot_be_is_refused_in_words(people, table, rule, words):
+    with pytest.raises(Invalid) as refused:
+        roles.create(people["alice"], "Some", "", (), [grant(table, {"list"}, rule)])
+    assert words in str(refused.value)
+    assert not roles.everything()
+
+
+def test_a_rule_whose_field_is_gone_opens_nothing(people, table):
+    alice, bob = people["alice"], people["bob"]
+    give(alice, bob, [grant(table, {"list"}, "owner == me")])
+    role = roles.everything()[0]
+    with writing():
+        role.grants = [{**role.grants[0], "rule": "gone == me"}]
+    catalog.forget()
+    live = catalog.get(bob, "cases", "case")
+    assert listing.page(bob, live, listing.read(live, {})).total == 0
+
+
+def test_a_rule_that_refuses_everybody_is_noticed(people, table):
+    everybody = db.session.query(Person).all()
+    assert roles.refuses_everybody(table, 'status == "open" and status == "closed"', everybody)
+    assert not roles.refuses_everybody(table, "owner == me", everybody)
+
+
+@pytest.mark.parametrize("limits", [{"rule": "owner == me"}, {"hidden": ["amount"]}])
+@pytest.mark.parametrize("action", ["design", "share"])
+def test_design_and_share_go_with_all_of_a_table(people, table, action, limits):
+    with pytest.raises(Invalid, match=r"(?i)design and share"):
+        roles.create(people["alice"], "Some", "", (), [grant(table, {action}, **limits)])
+
+
+def test_nobody_gives_more_than_they_have(people, table):
+    alice, bob = people["alice"], people["bob"]
+    give(alice, bob, [grant(table, {"list", "share"})])
+    role = roles.everything()[0]
+    live = catalog.get(bob, "cases", "case", "share")
+    with pytest.raises(Forbidden, match="delete"):
+        roles.share(bob, live, role.id, None, ["list", "delete"])
+    roles.share(bob, live, role.id, None, ["list"])
+    catalog.forget()
+    with pytest.raises(Forbidden):
+        roles.share(bob, table, role.id, None, ["list"])
+    for act in (
+        lambda: roles.create(bob, "Mine", "", (), [grant(table, ACTIONS)]),
+        lambda: roles.give(bob, bob.id, [role.id]),
+        lambda: roles.delete(bob, role.id),
+        lambda: roles.change(bob, role.id, None, "x", "", (), []),
+    ):
+        with pytest.raises(Forbidden):
+            act()
+
+
+def test_a_role_that_somebody_has_is_not_deleted_and_says_who_has_it(people, table):
+    give(people["alice"], people["bob"], [grant(table, {"list"})])
+    role = roles.everything()[0]
+    with pytest.raises(Conflict, match="Bob Brown"):
+        roles.delete(people["alice"], role.id)
+
+
+def test_a_key_can_do_no_more_than_its_scope_and_its_tables(people, table):
+    from dataclasses import replace
+
+    alice = people["alice"]
+    for scope, can, cannot in (
+        ("read", {"list", "read", "export", "history"}, {"create", "update", "delete", "design"}),
+        ("write", {"list", "create", "update", "import"}, {"design", "share"}),
+        ("design", {"design", "share", "delete"}, set()),
+    ):
+        key = replace(alice, scope=scope)
+        assert {one for one in can if may(key, one, table.table)} == can
+        assert not {one for one in cannot if may(key, one, table.table)}
+        assert not may(key, "people") and not may(key, permissions.IN_PERSON)
+        limited = replace(key, tables=(table.table.id + 1,))
+        assert not any(may(limited, one, table.table) for one in ACTIONS)
+    assert may(replace(alice, scope="admin"), "people")
+    with pytest.raises(AppError):
+        catalog.get(replace(alice, scope="read"), "cases", "case", "update")
