@@ -59,6 +59,15 @@ class SignInNeeded(AppError):
     status, title = 401, "Sign in first"
 
 
+class BadKey(AppError):
+    """The key of a program is not known, or not any more."""
+
+    status, title = 401, "This key opens nothing"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, {"WWW-Authenticate": 'Bearer error="invalid_token"'})
+
+
 class Invalid(AppError):
     """Values that a rule refuses; `errors` are (field, message) pairs."""
 

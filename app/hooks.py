@@ -84,9 +84,15 @@ def size_limit() -> None:
 
 
 def person() -> None:
-    """Finds out who asks: the cookie names a session, the session's row names the person."""
+    """Finds out who asks: by a program's key, or by the cookie's session, whose row names the person."""
     the_g().actor = None
-    cookies = the_request().environ.get("HTTP_COOKIE", "")
+    environ = the_request().environ
+    kind, _, key = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if kind.lower() == "bearer":
+        g.actor = throttle.counting_keys(request.remote_addr or "", key.strip())
+        trips.identify(g.actor.id, g.actor.name)
+        return
+    cookies = environ.get("HTTP_COOKIE", "")
     if the_app().config["SESSION_COOKIE_NAME"] not in cookies or _is_static():
         return
     if current_user.is_authenticated:
@@ -118,6 +124,8 @@ def csrf_token() -> None:
     """Blocks a form that was not made by this app for this session (cross-site request forgery)."""
     if the_request().method in SAFE_METHODS or request.endpoint is None:
         return
+    if g.actor is not None and g.actor.scope:
+        return  # a key comes in a header, which no other site can make a browser send
     if current_app.config["WTF_CSRF_ENABLED"]:
         try:
             csrf.protect()
@@ -144,6 +152,8 @@ def default_deny() -> None:
     if g.actor is None:
         raise SignInNeeded("This needs somebody who has signed in.")
     permissions.require(g.actor, *right)
+    if g.actor.scope == "read" and the_request().method not in SAFE_METHODS:
+        raise Forbidden("This key has the scope “read”, so it changes nothing.")
 
 
 BEFORE = (

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from app import tokens
 from app.database import writing
 from app.errors import Conflict, Invalid, NotFound
 from app.extensions import db, utcnow
@@ -187,9 +188,10 @@ def hash_new(person: Person, password: str) -> str:
 
 
 def set_password(person_id: int, hashed: str) -> None:
-    """Inside a writing transaction: set it and end every session, or neither."""
+    """Inside a writing transaction: set it and end every session and key, or none of it."""
     db.session.get_one(Person, person_id).password_hash = hashed
     db.session.execute(sa.delete(Session).where(Session.person_id == person_id))
+    tokens.end_all(person_id)
     log.info("password set: person=%s", person_id)
 
 

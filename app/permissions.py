@@ -29,6 +29,8 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 PUBLIC = "public"
 SIGNED_IN = "signed in"
+BY_TABLE = "by table"
+"""What a route shows is asked of each table: open to everybody who has signed in, and to any key."""
 IN_PERSON = "in person"
 """What only the person may do, not a key of theirs, nor who sees the app as they do: such as one's account."""
 WORKSPACE_RIGHTS = {"design", "people", "trips", "settings"}
@@ -58,8 +60,8 @@ SCOPES = {
 class Actor(UserMixin):
     """Who is asking: a person in a session, with a key, or a command run for one.
 
-    `session_id` is None outside of sessions. `scope` is that of a key, empty in a session; `tables` the
-    ids of those that a key is limited to. `looker` is the administrator who sees the app as this person
+    `session_id` is None outside of sessions. `scope` is that of the key `key_id`, empty in a session;
+    `tables` the ids of those that a key is limited to. `looker` is the administrator who sees the app as this person
     does, and changes nothing.
     """
 
@@ -73,6 +75,7 @@ class Actor(UserMixin):
     token: str = field(default="", repr=False)
     scope: str = ""
     tables: tuple[int, ...] | None = None
+    key_id: int | None = None
     looker: str = ""
     timezone: str = ""
     formats: str = ""
@@ -281,8 +284,10 @@ def _in_scope(actor: Actor, action: str, subject: str | Guarded) -> bool:
         return listed and action in SCOPES[actor.scope]
     if action in WORKSPACE_RIGHTS:
         return actor.scope == "admin" and actor.tables is None
-    wide = action in READING or action == SIGNED_IN
-    return wide or actor.tables is None and actor.scope in ("design", "admin")
+    if action == BY_TABLE:
+        return True
+    wide = action == SIGNED_IN or actor.scope in ("design", "admin")
+    return wide and actor.tables is None
 
 
 def require(actor: Actor | None, action: str, subject: str | Guarded = "") -> None:
@@ -374,6 +379,11 @@ def public(view: View) -> View:
 def signed_in(view: View) -> View:
     """Declare that a route is open to everybody who has signed in."""
     return requires(SIGNED_IN)(view)
+
+
+def by_table(view: View) -> View:
+    """The same where services ask for the rights of tables only: open to keys limited to tables too."""
+    return requires(BY_TABLE)(view)
 
 
 def in_person(view: View) -> View:

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from flask import current_app
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
-from app.errors import TooMany, Unavailable
+from app import tokens
+from app.errors import BadKey, TooMany, Unavailable
+from app.permissions import Actor
 from app.sessions import digest
 
 if TYPE_CHECKING:
@@ -77,6 +79,20 @@ def failed(email: str, address: str, device: str | None) -> None:
         counted = [_ask("hit", rate, *key) for key in _keys(email, address, device)]
         if not all(counted):
             check(email, address, device)
+
+
+def counting_keys(address: str, key: str) -> Actor:
+    """Whose key this is; keys that are none are counted by address. Raises BadKey, TooMany."""
+    try:
+        return tokens.actor_of(key)
+    except BadKey:
+        rate = _rate()
+        if rate is not None and not _ask("hit", rate, "key", address):
+            wait = _wait(rate, "key", address)
+            raise TooMany(
+                f"Too many keys that are none. Try again in {_in_words(wait)}.", wait
+            ) from None
+        raise
 
 
 def device_cookie(email: str) -> str:

@@ -11,21 +11,21 @@ from flask import flash, g, redirect, render_template, request, url_for
 
 from app.clock import day
 from app.pages import flash_undo
-from app.permissions import signed_in
+from app.permissions import by_table
 from blueprints.equipment import bp, example, services
 from blueprints.equipment.forms import loan_form
 from blueprints.equipment.models import Loan
 
 
 @bp.get("/")
-@signed_in
+@by_table
 def index() -> Any:
     """The tool begins with its list of items."""
     return redirect(_url("list_records", "item"), 303)
 
 
 @bp.route("/item/<int(max=2147483647):item_id>/check-out", methods=["GET", "POST"])
-@signed_in
+@by_table
 def check_out(item_id: int) -> Any:
     """Lend an item: at once, with a way back."""
     item, form = services.item(g.actor, item_id), loan_form(g.actor)
@@ -40,7 +40,7 @@ def check_out(item_id: int) -> Any:
 
 
 @bp.post("/loan/<int(max=2147483647):loan_id>/check-in")
-@signed_in
+@by_table
 def check_in(loan_id: int) -> Any:
     """Take an item back: at once, with a way back."""
     loan = services.check_in(g.actor, loan_id, request.form.get("version", 0, int))
@@ -49,21 +49,21 @@ def check_in(loan_id: int) -> Any:
 
 
 @bp.get("/loan/overdue")
-@signed_in
+@by_table
 def overdue() -> Any:
     """What should have been back by now."""
     return render_template("equipment/overdue.html", rows=services.overdue(g.actor))
 
 
 @bp.get("/loan/months")
-@signed_in
+@by_table
 def months() -> Any:
     """How many loans began in each of the last twelve months."""
     return render_template("equipment/months.html", months=services.loans_a_month(g.actor))
 
 
 @bp.post("/example")
-@signed_in
+@by_table
 def load_example() -> Any:
     """Load the made-up items and loans."""
     items, loans = example.load(g.actor)
@@ -73,7 +73,7 @@ def load_example() -> Any:
 
 
 @bp.post("/example/remove")
-@signed_in
+@by_table
 def remove_example() -> Any:
     """Remove them again; what people have added, changed or lent stays."""
     items, loans = example.remove(g.actor)

@@ -8,14 +8,14 @@ from flask import Blueprint, current_app, g, render_template, url_for
 
 from app import pages, permissions
 from app.pages import Nav, Offer
-from app.permissions import signed_in
+from app.permissions import by_table
 from app.trips import report
 
 bp = Blueprint("home", __name__)
 
 
 @bp.get("/")
-@signed_in
+@by_table
 def index() -> Any:
     """Where one begins."""
     found = current_app.extensions

@@ -12,7 +12,7 @@ from flask import current_app, flash, g, redirect, render_template, request, url
 
 from app.errors import AppError, BadAddress, Conflict, Invalid, NotFound, app_error, wants_json
 from app.pages import flash_undo
-from app.permissions import may, signed_in
+from app.permissions import by_table, may
 from app.tables import catalog, history, links, listing, records
 from app.tables.live import Live
 from blueprints.tools import bp, exports, forms, linked, services, words
@@ -27,7 +27,7 @@ SHOWN_CHANGES = 10
 
 
 @bp.get("/<tool>/")
-@signed_in
+@by_table
 def tool(tool: str) -> Any:
     """A tool: its tables, or its only one."""
     for one, tables in catalog.open_to(g.actor).items():
@@ -42,7 +42,7 @@ def tool(tool: str) -> Any:
 
 
 @bp.get(TABLE)
-@signed_in
+@by_table
 def list_records(tool: str, table: str) -> Any:
     """The list, and the filter that is being added to it."""
     live = catalog.get(g.actor, tool, table)
@@ -55,7 +55,7 @@ def list_records(tool: str, table: str) -> Any:
 
 
 @bp.get(f"{TABLE}export.<any(csv, xlsx, json):kind>")
-@signed_in
+@by_table
 def export(tool: str, table: str, kind: str) -> Any:
     """Exactly what the list shows, all pages of it, as a file."""
     live = catalog.get(g.actor, tool, table, "export")
@@ -63,7 +63,7 @@ def export(tool: str, table: str, kind: str) -> Any:
 
 
 @bp.get(f"{TABLE}options")
-@signed_in
+@by_table
 def options(tool: str, table: str) -> Any:
     """Records whose titles have the words of `q`, as a link to them is typed."""
     live = catalog.get(g.actor, tool, table)
@@ -72,7 +72,7 @@ def options(tool: str, table: str) -> Any:
 
 
 @bp.get(f"{TABLE}history")
-@signed_in
+@by_table
 def table_history(tool: str, table: str) -> Any:
     """What happened to the table and its records, the newest first."""
     live = catalog.get(g.actor, tool, table, "history")
@@ -84,7 +84,7 @@ def table_history(tool: str, table: str) -> Any:
 
 
 @bp.get(RECORD)
-@signed_in
+@by_table
 def record(tool: str, table: str, record_id: int) -> Any:
     """A record: all its fields, and what happened to it."""
     live = catalog.get(g.actor, tool, table, "read", record_id)
@@ -97,7 +97,7 @@ def record(tool: str, table: str, record_id: int) -> Any:
 
 
 @bp.route(f"{TABLE}new", methods=["GET", "POST"])
-@signed_in
+@by_table
 def new_record(tool: str, table: str) -> Any:
     """Add a record."""
     live = catalog.get(g.actor, tool, table, "create")
@@ -111,7 +111,7 @@ def new_record(tool: str, table: str) -> Any:
 
 
 @bp.route(f"{RECORD}/edit", methods=["GET", "POST"])
-@signed_in
+@by_table
 def edit_record(tool: str, table: str, record_id: int) -> Any:
     """Change a record."""
     live = catalog.get(g.actor, tool, table, "update", record_id)
@@ -128,7 +128,7 @@ def edit_record(tool: str, table: str, record_id: int) -> Any:
 
 
 @bp.post(f"{RECORD}/delete")
-@signed_in
+@by_table
 def delete_record(tool: str, table: str, record_id: int) -> Any:
     """Delete at once, with a way back."""
     live = catalog.get(g.actor, tool, table, "delete", record_id)
@@ -141,7 +141,7 @@ def delete_record(tool: str, table: str, record_id: int) -> Any:
 
 
 @bp.get(f"{RECORD}/history")
-@signed_in
+@by_table
 def record_history(tool: str, table: str, record_id: int) -> Any:
     """What happened to a record, the newest first; also to one that is deleted."""
     live = records.of_any(catalog.get(g.actor, tool, table), record_id)
@@ -157,7 +157,7 @@ def record_history(tool: str, table: str, record_id: int) -> Any:
 
 
 @bp.post(f"{RECORD}/restore")
-@signed_in
+@by_table
 def restore_record(tool: str, table: str, record_id: int) -> Any:
     """Bring a deleted record back."""
     live = catalog.get(g.actor, tool, table)
@@ -167,7 +167,7 @@ def restore_record(tool: str, table: str, record_id: int) -> Any:
 
 
 @bp.post(f"{CHANGE}/undo")
-@signed_in
+@by_table
 def undo(tool: str, table: str, record_id: int, change_id: int) -> Any:
     """Take one change of a record back."""
     live = catalog.get(g.actor, tool, table)

@@ -23,7 +23,7 @@ LAYERS = (
     ("app.clock", "app.forms", "app.migrations"),
     ("app.fields",),
     ("app.expressions", "app.models", "app.permissions", "app.database"),
-    ("app.jobs", "app.sessions", "app.tables"),
+    ("app.jobs", "app.sessions", "app.tables", "app.tokens"),
     ("app.people", "app.roles", "app.sheets", "app.throttle", "app.worker"),
     ("app.hooks", "app.pages"),
     ("app.cli", "app.serve"),

@@ -1,0 +1,159 @@
+"""Keys for programs: one acts for a person, as far as its scope and its tables go.
+
+A key is `rt_`, 32 random letters and digits, and 6 that check them, so that a scanner for secrets can tell
+a real one from what only looks alike, and a wrong one costs no query. It is shown once; stored is its SHA-256.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import string
+import zlib
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+
+import sqlalchemy as sa
+import sqlalchemy.exc
+
+from app.database import writing, writing_connection
+from app.errors import BadKey, Forbidden, Invalid, NotFound
+from app.extensions import db, utcnow
+from app.models import Person, Token
+from app.permissions import SCOPES, Actor, require
+from app.sessions import SEEN_EVERY, digest
+
+log = logging.getLogger("roundtrip.tokens")
+
+PREFIX, LETTERS, RANDOM, CHECK = "rt_", string.digits + string.ascii_letters, 32, 6
+LONGEST_NAME, MOST, MOST_DAYS, USUAL_DAYS = 100, 50, 3_650, 90
+UNKNOWN = "This key is not known, or not any more: it has expired, was revoked, or its person is disabled."
+
+_FIND = (
+    sa.select(
+        Token.id, Token.scope, Token.tables, Token.last_used_at, Person.id, Person.name, Person.email,
+        Person.admin, Person.timezone, Person.formats,
+    )
+    .join(Person, Person.id == Token.person_id)
+    .where(
+        Token.token_hash == sa.bindparam("hash"),
+        sa.or_(Token.expires_at.is_(None), Token.expires_at > sa.bindparam("now")),
+        Person.active,
+    )
+)  # fmt: skip
+
+
+def new_key() -> str:
+    """A key that nobody has."""
+    body = "".join(secrets.choice(LETTERS) for _ in range(RANDOM))
+    return f"{PREFIX}{body}{_check(body)}"
+
+
+def _check(body: str) -> str:
+    """Six letters made of the CRC-32 of the others."""
+    number, found = zlib.crc32(body.encode()), ""
+    for _ in range(CHECK):
+        number, place = divmod(number, len(LETTERS))
+        found = LETTERS[place] + found
+    return found
+
+
+def is_key(text: str) -> bool:
+    """Whether this can be a key, as far as its letters tell."""
+    body = text[len(PREFIX) : -CHECK]
+    good = text.startswith(PREFIX) and len(body) == RANDOM and body.isalnum() and body.isascii()
+    return good and secrets.compare_digest(text[-CHECK:].encode(), _check(body).encode())
+
+
+def actor_of(key: str) -> Actor:
+    """Who asks with this key. Raises BadKey."""
+    row = None
+    if is_key(key):
+        with db.engine.connect() as connection:
+            row = connection.execute(_FIND, {"hash": digest(key), "now": utcnow()}).first()
+    if row is None:
+        raise BadKey(UNKNOWN)
+    if row[3] is None or utcnow() - row[3] > SEEN_EVERY:
+        _note_used(row[0])
+    return Actor(
+        row[4], row[5], row[6], row[7], timezone=row[8], formats=row[9], scope=row[1], key_id=row[0],
+        tables=None if row[2] is None else tuple(row[2]),
+    )  # fmt: skip
+
+
+def _note_used(token_id: int) -> None:
+    """A convenience, so a busy database must neither refuse nor hold up the request for it."""
+    try:
+        with writing_connection(wait=False) as connection:
+            used = sa.update(Token).where(Token.id == token_id).values(last_used_at=utcnow())
+            connection.execute(used)
+    except sqlalchemy.exc.OperationalError as error:
+        log.warning("the last use of a key was not noted: %s", error.orig)
+
+
+# Making ----------------------------------------------------------------------------------------
+
+
+def create(
+    actor: Actor, name: str, scope: str = "read", tables: Collection[int] | None = None,
+    days: int | None = USUAL_DAYS,
+) -> tuple[Token, str]:  # fmt: skip
+    """A new key of the actor's, and its text, which is not to be had again. Raises Invalid, Forbidden."""
+    name = " ".join(name.split())
+    if errors := [*_wrong(name, scope, days)]:
+        raise Invalid(errors=errors)
+    if scope == "admin":
+        require(actor, "people")
+    if actor.scope and (actor.scope != "admin" or actor.tables is not None):
+        raise Forbidden("A key makes no further keys, unless its scope is “admin”.")
+    key = new_key()
+    made = Token(
+        person_id=actor.id, name=name, token_hash=digest(key), begins=key[:8], scope=scope,
+        tables=None if tables is None else sorted(set(tables)),
+        expires_at=None if days is None else utcnow() + timedelta(days=days),
+    )  # fmt: skip
+    with writing() as session:
+        count = sa.select(sa.func.count()).where(Token.person_id == actor.id)
+        if (session.scalar(count) or 0) >= MOST:
+            raise Invalid(f"One person has up to {MOST} keys. Revoke one that is not used.")
+        session.add(made)
+    log.info("key made: id=%s person=%s scope=%s", made.id, actor.id, scope)
+    return made, key
+
+
+def _wrong(name: str, scope: str, days: int | None) -> list[tuple[str, str]]:
+    found = []
+    if not 1 <= len(name) <= LONGEST_NAME:
+        found.append(("name", f"The name needs 1 to {LONGEST_NAME} characters"))
+    if scope not in SCOPES:
+        found.append(("scope", f"The scope is one of {', '.join(SCOPES)}"))
+    if days is not None and not 1 <= days <= MOST_DAYS:
+        found.append(("days", f"A key lasts 1 to {MOST_DAYS:,} days, or without end"))
+    return found
+
+
+def of_person(person_id: int) -> Sequence[Token]:
+    """The keys of a person, the newest first."""
+    query = sa.select(Token).where(Token.person_id == person_id).order_by(Token.id.desc())
+    return db.session.scalars(query).all()
+
+
+def everything() -> Sequence[sa.Row[tuple[Token, Person]]]:
+    """All keys with their people, the newest first; for the operator of the machine."""
+    query = sa.select(Token, Person).join(Person, Person.id == Token.person_id)
+    return db.session.execute(query.order_by(Token.id.desc())).all()
+
+
+def revoke(actor: Actor, token_id: int) -> None:
+    """End a key of one's own; of anybody for administrators. It is refused from now on. Raises NotFound."""
+    with writing() as session:
+        found = session.get(Token, token_id) if 0 < token_id < 2**31 else None
+        if found is None or not (actor.admin or found.person_id == actor.id):
+            raise NotFound("There is no such key, or it is somebody else's.")
+        session.delete(found)
+    log.info("key revoked: id=%s by=%s", token_id, actor.id)
+
+
+def end_all(person_id: int) -> None:
+    """End all keys of a person, in the transaction of the caller."""
+    db.session.execute(sa.delete(Token).where(Token.person_id == person_id))
