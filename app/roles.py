@@ -201,7 +201,7 @@ def _check_place(grant: Grant, live: Live) -> None:
             seen.rule(live, grant.rule.strip())
         except Invalid as error:
             raise Invalid(str(error), [("rule", str(error))]) from None
-    known = {one.id for one in live.table.fields}
+    known = {one.id for one in (*live.table.fields, *(one.field for one in live.table.dropped))}
     if grant.hidden - known or grant.readonly - known:
         words = "a field of it is not there any more"
         raise Invalid(f"{words}.", [("fields", words)])

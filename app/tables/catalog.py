@@ -269,8 +269,8 @@ def _check_needs(table: Table) -> None:
 
 
 def require_open(actor: Actor, table: Table, before: Table | None = None) -> None:
-    """Raises NotFound or Forbidden where a field reads a table that the actor may not list. Fields that
-    are declared as before stay as they are."""
+    """Raises NotFound or Forbidden where a field links to a table that the actor may not list, or works
+    something out of one that they do not see all of. Fields that are declared as before stay as they are."""
     was = {one.id: _said(one) for one in before.fields} if before else {}
     live = Live(table, "asked")
     for one in table.fields:
@@ -278,8 +278,13 @@ def require_open(actor: Actor, table: Table, before: Table | None = None) -> Non
             links = [table.by_name[name] for name in one.type.through(one) if name in table.by_name]
             for target in {*one.type.needs(one), *map(live.target, links)}:
                 if target not in (None, PEOPLE, table.id):
-                    other = by_id(target).table
-                    get(actor, other.tool, other.name)
+                    other = by_id(target)
+                    found = get(actor, other.table.tool, other.table.name)
+                    if found is not other and not one.type.writable:
+                        raise Forbidden(
+                            f"{one.label} would show everybody what your rights to {other.table.label} "
+                            "leave out: they do not cover all of its records and fields."
+                        )
 
 
 def _said(field: Field) -> tuple[str, dict[str, Any]]:
@@ -300,6 +305,7 @@ def check_across(live: Live, actor: Actor | None = None) -> None:
         for one in changed:
             for field in one.declared.fields:
                 _check_field(one, field, live, actor)
+        seen.check_rules(changed)
     finally:
         forget()
 

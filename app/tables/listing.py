@@ -224,6 +224,8 @@ def _page_by_key(live: Live, query: Query, wanted: Any, found: int, total: int) 
     place, values, record_id = _read_key(live, query, query.page.partition("-")[2])
     beyond = _beyond(live, query, values, record_id, forward)
     both = beyond if wanted is None else sa.and_(wanted, beyond)
+    if _is_short(live, query):
+        both = _first_of_each(live, query, query.per_page, beyond, forward)
     rows = _run(_select(live, query, both, forward).limit(query.per_page))
     if not forward:
         rows, place = rows[::-1], max(place - len(rows), 1)
@@ -240,12 +242,34 @@ def _numbered(live: Live, query: Query, wanted: sa.ColumnElement[bool] | None) -
     if plain and about in live.memo:
         found: sa.Select[Any] = live.memo[about]
         return found
-    found = _select(live, query, wanted)
-    found = found.limit(sa.bindparam("limit", type_=sa.Integer)).offset(
-        sa.bindparam("offset", type_=sa.BigInteger)
+    limit, offset = (
+        sa.bindparam("limit", type_=sa.Integer),
+        sa.bindparam("offset", type_=sa.BigInteger),
     )
+    wanted = _first_of_each(live, query, limit + offset) if _is_short(live, query) else wanted
+    found = _select(live, query, wanted).limit(limit).offset(offset)
     if plain and len(live.memo) < MOST_KEPT:
         live.memo[about] = found
+    return found
+
+
+def _is_short(live: Live, query: Query) -> bool:
+    """Whether a page is begun by the first records of each of several rules."""
+    rules = None if query.q or query.filters or query.sort else live.rules("list")
+    return rules is not None and len(rules) > 1
+
+
+def _first_of_each(
+    live: Live, query: Query, limit: Any, beyond: Any = None, forward: bool = True
+) -> sa.ColumnElement[bool]:
+    """The first records that meet each rule, by its own index: all that meet one would have to be sorted."""
+    id = live.sql.c.id
+    first = [
+        sa.select(id).where(rule, *(() if beyond is None else (beyond,)))
+        .order_by(id.asc() if forward else id.desc()).limit(limit).subquery()
+        for rule in live.rules("list") or ()
+    ]  # fmt: skip
+    found: sa.ColumnElement[bool] = id.in_(sa.union(*(sa.select(one.c.id) for one in first)))
     return found
 
 
@@ -356,8 +380,8 @@ def _counts(live: Live, query: Query) -> tuple[int, int]:
     known, all_of_them = _known_counts(live), Query(())
     asked = (query.q, query.filters, today()) if query.q or query.filters else None
     for name, one in ((None, all_of_them), (asked, query)):
-        condition = where(live, one)
-        if name not in known or condition is not None and live.reads_others:
+        if name not in known or live.reads_others and (one.q or one.filters or live.rows("list")):
+            condition = where(live, one)
             counted = sa.select(sa.func.count()).select_from(live.sql)
             counted = counted if condition is None else counted.where(condition)
             known[name] = db.session.connection().scalar(counted)

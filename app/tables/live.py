@@ -130,6 +130,10 @@ class Live:
         """The conditions that a statement takes which does this to records."""
         return ()
 
+    def rules(self, action: str) -> list[sa.ColumnElement[bool]] | None:
+        """The rules of which a record has to meet one; None where all records are open."""
+        return None
+
     def of_record(self, record_id: int) -> Live:
         """The table as it is for one record. Raises NotFound where that is not to be seen."""
         return self

@@ -18,11 +18,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from app import expressions
-from app.errors import AppError, NotFound
+from app.errors import AppError, Invalid, NotFound
 from app.expressions import AROUND, Refused
 from app.extensions import db
 from app.fields import Field
-from app.permissions import Actor, Grant, grants, may, roles_of
+from app.models import Role as RoleModel
+from app.permissions import Actor, Grant, Role, grants, may, roles_of
 from app.tables import formulas
 from app.tables.live import Live
 from app.tables.table import SYSTEM, Table
@@ -162,21 +163,27 @@ class Seen(Live):
     def _masked(self, name: str, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         if name not in self.partly:
             return column
-        shown = self._one_of(self._showing(self.table.by_name[name]))
-        return column if shown is None else sa.case((shown, column), else_=sa.null())
+        shown = self._conditions(self._showing(self.table.by_name[name]))
+        if shown is None:
+            return column
+        return sa.case((sa.or_(sa.false(), *shown), column), else_=sa.null())
 
     # Records
 
     def rows(self, action: str) -> tuple[sa.ColumnElement[bool], ...]:
-        found = self._one_of([one for one in self.grants if action in one.actions])
-        return () if found is None else (found,)
+        kept = "rows", action
+        if kept not in self.memo:
+            rules = self.rules(action)
+            self.memo[kept] = (sa.or_(sa.false(), *rules),) if rules is not None else ()
+        found: tuple[sa.ColumnElement[bool], ...] = self.memo[kept]
+        return found
 
-    def _one_of(self, found: Iterable[Grant]) -> sa.ColumnElement[bool] | None:
-        """The condition that one of these grants is for a record; None where one is for all."""
+    def rules(self, action: str) -> list[sa.ColumnElement[bool]] | None:
+        return self._conditions(one for one in self.grants if action in one.actions)
+
+    def _conditions(self, found: Iterable[Grant]) -> list[sa.ColumnElement[bool]] | None:
         rules = dict.fromkeys(one.rule for one in found)
-        if "" in rules:
-            return None
-        return sa.or_(sa.false(), *(self.condition(one) for one in rules))
+        return None if "" in rules else [self.condition(one) for one in rules]
 
     def condition(self, rule: str, values: Mapping[str, Any] | None = None) -> Any:
         """A rule as SQL; over these values of a record where they are given. False where it cannot be read."""
@@ -207,15 +214,15 @@ class Seen(Live):
         held = db.session.connection().execute(sa.select(*self._holding(values))).one()
         return self._narrowed(held, 0)
 
-    def _rules(self) -> list[str]:
+    def _texts(self) -> list[str]:
         return [*dict.fromkeys(one.rule for one in self.grants if one.rule)]
 
     def _holding(self, values: Mapping[str, Any] | None) -> list[sa.ColumnElement[Any]]:
-        rules = [self.condition(one, values) for one in self._rules()]
+        rules = [self.condition(one, values) for one in self._texts()]
         return [sa.literal(1), *(sa.case((one, 1), else_=0) for one in rules)]
 
     def _narrowed(self, held: Sequence[Any], record_id: int) -> Seen:
-        met = {"", *(rule for rule, holds in zip(self._rules(), held[1:], strict=True) if holds)}
+        met = {"", *(rule for rule, holds in zip(self._texts(), held[1:], strict=True) if holds)}
         found = tuple(one for one in self.grants if one.rule in met)
         if not any(one.actions & SHOWING for one in found):
             raise NotFound(GONE)
@@ -256,3 +263,16 @@ def may_see(actor: Actor, live: Live, ids: Iterable[int]) -> set[int]:
     live = of(actor, live)
     query = sa.select(live.sql.c.id).where(live.sql.c.id.in_(wanted), *live.rows("list"))
     return set(db.session.connection().scalars(query))
+
+
+def check_rules(changed: Iterable[Live]) -> None:
+    """Raise Invalid where the rule of a role could not be read any more."""
+    tables = {one.declared.id: one for one in changed}
+    for role in map(Role.of, db.session.scalars(sa.select(RoleModel))):
+        for one in role.grants:
+            if one.rule and one.table in tables:
+                try:
+                    rule(tables[one.table], one.rule)
+                except AppError as error:
+                    words = f"The role {role.name} has the rule {one.rule}, which could not be read: {error}"
+                    raise Invalid(words, [("fields", words)]) from None

@@ -7,6 +7,7 @@ of a record where one of their grants that show it is for that record.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import hypothesis.strategies as st
@@ -422,8 +423,6 @@ def test_a_role_that_somebody_has_is_not_deleted_and_says_who_has_it(people, tab
 
 
 def test_a_key_can_do_no_more_than_its_scope_and_its_tables(people, table):
-    from dataclasses import replace
-
     alice = people["alice"]
     for scope, can, cannot in (
         ("read", {"list", "read", "export", "history"}, {"create", "update", "delete", "design"}),
@@ -439,3 +438,29 @@ def test_a_key_can_do_no_more_than_its_scope_and_its_tables(people, table):
     assert may(replace(alice, scope="admin"), "people")
     with pytest.raises(AppError):
         catalog.get(replace(alice, scope="read"), "cases", "case", "update")
+
+
+@pytest.mark.parametrize("limits", [{"rule": "owner == me"}, {"hidden": ["amount"]}])
+def test_nobody_draws_a_field_that_shows_what_they_do_not_see(people, table, limits):
+    alice, bob = people["alice"], people["bob"]
+    give(alice, bob, [grant(table, permissions.READING, **limits)])
+    link = declared("case", "link", options={"table": table.table.id})
+    total = declared("all", "lookup", options={"link": "case", "field": "amount"})
+    notes = Table(0, 0, "notes", "note", "Notes", (declared("text", "text"), link), owner_id=bob.id)
+    catalog.require_open(bob, notes)
+    with pytest.raises(Forbidden, match="do not cover"):
+        catalog.require_open(bob, replace(notes, fields=(*notes.fields, total)))
+    catalog.require_open(alice, replace(notes, fields=(*notes.fields, total)))
+
+
+def test_a_field_that_a_rule_reads_is_not_taken_away_under_it(people, table):
+    alice, bob = people["alice"], people["bob"]
+    give(alice, bob, [grant(table, permissions.READING, "owner == me")])
+    old = now(table).declared
+    for fields in (
+        [one for one in old.fields if one.name != "owner"],
+        [replace(one, name="holder") if one.name == "owner" else one for one in old.fields],
+    ):
+        new = catalog.Live(replace(old, fields=tuple(fields)), table.sql.name)
+        with pytest.raises(Invalid, match="The role North has the rule owner == me"):
+            catalog.check_across(new, alice)
