@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from flask import current_app
 
 from app import database, permissions
-from app.errors import Conflict, Invalid, NotFound
+from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.extensions import db, utcnow
 from app.fields import Field
 from app.fields.base import PEOPLE
