@@ -233,7 +233,7 @@ def answer(
 ) -> Response:
     """The error as the asker can read it. Never fails, whatever state the request is in."""
     if wants_json():
-        response = _problem(status, title, detail, errors)
+        response = problem(status, title, detail, errors=errors)
     else:
         response = _page(status, title, detail)
     response.headers.update(headers or {})
@@ -241,20 +241,18 @@ def answer(
     return make_safe(response)  # here too: the hooks that do this may be what failed
 
 
-def _problem(status: int, title: str, detail: str, errors: Any) -> Response:
-    """RFC 9457."""
+def problem(status: int, title: str, detail: str, **more: Any) -> Response:
+    """RFC 9457; `more` are members of its own, left out where they are empty."""
     body = {
         "type": "about:blank",
         "title": title,
         "status": status,
         "detail": detail,
+        **{name: one for name, one in more.items() if one},
         "trip": g.get("trip_id"),
     }
-    if errors:
-        body["errors"] = errors
-    return Response(
-        json.dumps(body, ensure_ascii=False), status, mimetype="application/problem+json"
-    )
+    text = json.dumps(body, ensure_ascii=False)
+    return Response(text, status, mimetype="application/problem+json")
 
 
 def _page(status: int, title: str, detail: str) -> Response:

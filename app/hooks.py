@@ -179,6 +179,7 @@ def conditional(response: Response) -> Response:
         and response.status_code == 200
         and response.get_etag()[0]
         and not response.is_streamed
+        and not getattr(response, "always", False)
     ):
         plain = re.sub(r":(gzip|br|zstd|deflate)\"", '"', asked)  # compression adds its name
         response.make_conditional({**request.environ, "HTTP_IF_NONE_MATCH": plain})

@@ -113,6 +113,21 @@ class Token(db.Model):
     last_used_at: so.Mapped[datetime | None]
 
 
+class Reply(db.Model):
+    """What a request with an idempotency key was answered, for a day: the same again gets the same.
+    `asked_hash` is the SHA-256 of the request, so that a key cannot stand for two."""
+
+    __tablename__ = "reply"
+    __table_args__ = (sa.UniqueConstraint("person_id", "key_hash"),)
+
+    person_id: so.Mapped[int]
+    key_hash: so.Mapped[str] = so.mapped_column(sa.String(64))
+    asked_hash: so.Mapped[str] = so.mapped_column(sa.String(64))
+    status: so.Mapped[int]
+    headers: so.Mapped[dict[str, str]] = so.mapped_column(sa.JSON)
+    body: so.Mapped[Any] = so.mapped_column(sa.JSON)
+
+
 class Event(db.Model):
     """One entry of the audit list: who did what about people, roles and keys. Nothing changes or deletes
     an entry; `about` and `person` are words, which stay when a person is gone."""

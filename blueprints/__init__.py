@@ -25,7 +25,18 @@ from app.errors import NotFound
 from app.extensions import Base
 from app.permissions import public
 
-BUILT_IN = {"auth", "docs", "equipment", "health", "home", "jobs", "studio", "tools", "trips"}
+BUILT_IN = {
+    "api",
+    "auth",
+    "docs",
+    "equipment",
+    "health",
+    "home",
+    "jobs",
+    "studio",
+    "tools",
+    "trips",
+}
 
 
 def discover(app: Flask) -> None:

@@ -12,7 +12,15 @@ from app.fields import Field
 from app.fields.text import LongText
 from app.permissions import Actor
 from app.sheets.guard import guarded
-from app.sheets.writing import Texts, as_texts, csv_blocks, csv_lines, json_array, xlsx_file
+from app.sheets.writing import (
+    Texts,
+    as_texts,
+    csv_blocks,
+    csv_lines,
+    json_array,
+    json_lines,
+    xlsx_file,
+)
 from app.tables import links, listing
 from app.tables.listing import Query
 from app.tables.live import Live
@@ -26,8 +34,11 @@ TYPES = {
 
 
 def stream(actor: Actor, live: Live, query: Query, kind: str) -> Iterator[bytes]:
-    """The bytes of a `csv` or `json` file."""
-    return as_json(actor, live, query) if kind == "json" else as_csv(actor, live, query)
+    """The bytes of a `csv`, `json` or `ndjson` file."""
+    if kind == "csv":
+        return as_csv(actor, live, query)
+    objects = as_objects(actor, live, query)
+    return json_lines(objects) if kind == "ndjson" else json_array(objects)
 
 
 def as_csv(actor: Actor, live: Live, query: Query) -> Iterator[bytes]:
@@ -78,14 +89,14 @@ def _column(live: Live, field: Field) -> Texts:
     return Texts(field, quick or (lambda given: write(read(given))))
 
 
-def as_json(actor: Actor, live: Live, query: Query) -> Iterator[bytes]:
-    """One JSON array: an object a record, with its number. Raises Forbidden at once."""
+def as_objects(actor: Actor, live: Live, query: Query) -> Iterator[dict[str, Any]]:
+    """An object a record, with its number, as JSON can have it. Raises Forbidden at once."""
     fields = [one for one in query.fields if one.name != "id"]
     places = [1 + query.fields.index(one) for one in fields]
     writes = [
         (one.name, one.type.to_json, one, place) for one, place in zip(fields, places, strict=True)
     ]
-    return json_array(
+    return (
         {"id": row[0], **{name: write(row[place], one) for name, write, one, place in writes}}
         for row in listing.every(actor, live, query)
     )

@@ -66,7 +66,7 @@ def csv_blocks(
     yield _drained(buffer)
 
 
-def _some(rows: Iterable[Sequence[Any]]) -> Iterator[list[Sequence[Any]]]:
+def _some(rows: Iterable[Any]) -> Iterator[list[Any]]:
     rows = iter(rows)
     while some := list(islice(rows, ROWS)):
         yield some
@@ -126,6 +126,13 @@ def json_array(rows: Iterable[dict[str, Any]]) -> Iterator[bytes]:
             yield "".join(parts).encode()
             parts, size = [], 0
     yield ("".join(parts) + "\n]\n").encode()
+
+
+def json_lines(rows: Iterable[dict[str, Any]]) -> Iterator[bytes]:
+    """JSON, an object a line and nothing between them."""
+    encode = json.JSONEncoder(ensure_ascii=False).encode
+    for some in _some(rows):
+        yield "".join(f"{encode(row)}\n" for row in some).encode()
 
 
 # XLSX ------------------------------------------------------------------------------------------

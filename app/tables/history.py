@@ -29,15 +29,25 @@ PER_PAGE = 50
 
 
 @contextmanager
-def acting(actor: Actor, job_id: int | None = None, restoring: bool = False) -> Iterator[None]:
+def acting(actor: Actor, job_id: int | None = None) -> Iterator[None]:
     """Say who writes in this block. At its end, what is not yet sent to the database is."""
-    action = "restore" if restoring else "create"
-    db.session.info["acting"] = {"actor": actor, "job_id": job_id, "created": action}
+    db.session.info["acting"] = {"actor": actor, "job_id": job_id, "created": "create"}
     try:
         yield
         db.session.flush()
     finally:
         db.session.info.pop("acting", None)
+
+
+@contextmanager
+def restoring(really: bool = True) -> Iterator[None]:
+    """Say that what is written in this block comes back, and is not new."""
+    acting = db.session.info["acting"]
+    acting["created"] = "restore" if really else "create"
+    yield
+    if really:
+        db.session.flush()
+    acting["created"] = "create"
 
 
 def note(table_id: int, action: str, data: dict[str, Any], record_id: int | None = None) -> None:
@@ -157,6 +167,22 @@ def of_table(actor: Actor, live: Live, before: int = 0) -> Sequence[Change]:
     rows = live.rows("history")
     there = Change.record_id.in_(sa.select(live.sql.c.id).where(*rows)) if rows else sa.true()
     return _page(there, live, before)
+
+
+def since(actor: Actor, live: Live, after: int, limit: int) -> Sequence[Change]:
+    """The changes that came after one, the oldest first: who goes on from the last misses none. Of who
+    sees some of the records only, those of the ones that are there."""
+    require(actor, "history", live.table)
+    query = sa.select(Change).where(Change.table_id == live.table.id, Change.id > after)
+    if rows := live.rows("history"):
+        query = query.where(Change.record_id.in_(sa.select(live.sql.c.id).where(*rows)))
+    if db.engine.dialect.name == "postgresql":  # which numbers changes before it commits them
+        query = query.where(sa.text(_COMMITTED))
+    return db.session.scalars(query.order_by(Change.id).limit(limit)).all()
+
+
+_COMMITTED = "change.xmin::text::bigint < (pg_snapshot_xmin(pg_current_snapshot())::text::bigint % 4294967296)"
+"""What no transaction that is still open can come before."""
 
 
 def _page(wanted: sa.ColumnElement[bool], live: Live, before: int) -> Sequence[Change]:

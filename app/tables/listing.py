@@ -82,15 +82,16 @@ class Page(NamedTuple):
 # What an address asks for ----------------------------------------------------------------------
 
 
-def read(live: Live, args: Args) -> Query:
-    """The query of an address. Raises BadAddress, naming what is unknown and what works."""
+def read(live: Live, args: Args, usual: int = PER_PAGE, most: int = MOST_PER_PAGE) -> Query:
+    """The query of an address, which takes so many rows a page. Raises BadAddress, naming what is unknown
+    and what works."""
     try:
         return Query(
             fields=_fields(live, args),
             q=_words(args),
             filters=_filters(live, args),
             sort=_sort(live, _one(args, "sort") or ",".join(live.table.ordering)),
-            per_page=_number(args, "per_page", PER_PAGE, MOST_PER_PAGE),
+            per_page=_number(args, "per_page", usual, most),
             page=_one(args, "page") or "1",
         )
     except Invalid as error:
@@ -119,7 +120,8 @@ def _number(args: Args, name: str, usual: int, most: int) -> int:
     return int(text)
 
 
-def _field(live: Live, name: str) -> Field:
+def named_field(live: Live, name: str) -> Field:
+    """A field by its name in an address. Raises Invalid with those that there are."""
     found = live.table.by_name.get(name)
     if found is None:
         known = ", ".join(live.table.by_name)
@@ -130,13 +132,13 @@ def _field(live: Live, name: str) -> Field:
 
 def _fields(live: Live, args: Args) -> tuple[Field, ...]:
     names = [name for text in args.get("fields", ()) for name in text.split(",") if name]
-    return tuple(_field(live, name) for name in dict.fromkeys(names)) or live.table.shown
+    return tuple(named_field(live, name) for name in dict.fromkeys(names)) or live.table.shown
 
 
 def _sort(live: Live, text: str) -> tuple[tuple[Field, bool], ...]:
     found: dict[Field, bool] = {}
     for name in filter(None, text.split(",")):
-        found.setdefault(_field(live, name.removeprefix("-")), name.startswith("-"))
+        found.setdefault(named_field(live, name.removeprefix("-")), name.startswith("-"))
     if len(found) > MOST_SORTED:
         raise Invalid(f"A list is sorted by up to {MOST_SORTED} fields.", [("sort", "too many")])
     return tuple(found.items())
@@ -153,7 +155,7 @@ def _filter(live: Live, name: str, texts: Sequence[str]) -> Filter:
     bare, _, lookup = name.rpartition("__")
     if not bare or name in live.table.by_name:
         bare, lookup = name, "exact"
-    found = Filter(_field(live, bare), lookup, tuple(texts))
+    found = Filter(named_field(live, bare), lookup, tuple(texts))
     fields.where(found.field, live.columns[found.field.name], lookup, found.texts)
     return found
 
@@ -172,6 +174,82 @@ def page(actor: Actor, live: Live, query: Query) -> Page:
     first = (_page_number(query.page) - 1) * query.per_page + 1
     rows = _run(_numbered(live, query, wanted), limit=query.per_page, offset=first - 1)
     return _page(live, query, rows, first, found, total)
+
+
+def stretch(actor: Actor, live: Live, query: Query) -> tuple[list[Sequence[Any]], str]:
+    """A page's rows, and the value for `page=` that gives the following ones, empty at the end; nothing
+    is counted. Raises Forbidden, BadAddress."""
+    require(actor, "list", live.table)
+    _require_sorting(actor, live, query)
+    one_more, shown = query._replace(per_page=query.per_page + 1), len(query.fields) + 1
+    wanted, place = where(live, query), 1
+    if query.page.startswith("after-"):
+        place, values, record_id = _read_key(live, query, query.page.partition("-")[2])
+        rows = _beyond_key(live, one_more, wanted, _beyond(live, query, values, record_id, True))
+    else:
+        place = (_page_number(query.page) - 1) * query.per_page + 1
+        found = _numbered(live, query, wanted)
+        rows = _run(found, limit=one_more.per_page, offset=place - 1)
+    kept = rows[: query.per_page]
+    following = ""
+    if len(rows) > len(kept):
+        following = _neighbour(live, "after", query, kept[-1], place + len(kept))
+    return [row[:shown] for row in kept], following
+
+
+def _beyond_key(live: Live, query: Query, wanted: Any, beyond: Any, forward: bool = True) -> Any:
+    """The rows that fit and lie beyond a key, as many as a page has."""
+    both = beyond if wanted is None else sa.and_(wanted, beyond)
+    if _is_short(live, query):
+        both = _first_of_each(live, query, query.per_page, beyond, forward)
+    return _run(_select(live, query, both, forward).limit(query.per_page))
+
+
+def count(actor: Actor, live: Live, query: Query) -> int:
+    """How many records fit. Raises Forbidden."""
+    require(actor, "list", live.table)
+    return _counts(live, query)[0]
+
+
+MOST_GROUPS = 1_000
+TOTALS = ("sum", "average", "min", "max")
+
+
+class Group(NamedTuple):
+    """Records that have the same values in the fields that a list was grouped by."""
+
+    values: Sequence[Any]
+    found: int
+    totals: Mapping[tuple[str, str], Any]
+
+
+def groups(
+    actor: Actor, live: Live, query: Query, by: Sequence[Field], totals: Sequence[tuple[str, Field]]
+) -> list[Group]:
+    """The records that fit, by the values of some fields, with totals (of TOTALS) over others. At most
+    MOST_GROUPS, the largest first. Raises Forbidden, BadAddress."""
+    require(actor, "list", live.table)
+    columns = [live.columns[one.name] for one in by]
+    counted = sa.func.count(live.sql.c.id)
+    found = [_total(live, function, one) for function, one in totals]
+    wanted = where(live, query)
+    asked = sa.select(*columns, counted, *found).select_from(live.sql).limit(MOST_GROUPS)
+    asked = asked if wanted is None else asked.where(wanted)
+    asked = asked.group_by(*columns).order_by(counted.desc(), *columns) if columns else asked
+    names = [(function, one.name) for function, one in totals]
+    return [
+        Group(row[: len(by)], row[len(by)], dict(zip(names, row[len(by) + 1 :], strict=True)))
+        for row in db.session.connection().execute(asked)
+    ]
+
+
+def _total(live: Live, function: str, field: Field) -> sa.ColumnElement[Any]:
+    made = field.type.aggregates.get(function)
+    if made is None:
+        works = ", ".join(field.type.aggregates) or "count alone"
+        words = f"{field.label} has no {function}; what works is {works}"
+        raise BadAddress(f"{words}.", [(function, words)])
+    return made(live.columns[field.name])
 
 
 def some(actor: Actor, live: Live, query: Query, limit: int) -> Sequence[Sequence[Any]]:
@@ -223,10 +301,7 @@ def _page_by_key(live: Live, query: Query, wanted: Any, found: int, total: int) 
     forward = query.page.startswith("after-")
     place, values, record_id = _read_key(live, query, query.page.partition("-")[2])
     beyond = _beyond(live, query, values, record_id, forward)
-    both = beyond if wanted is None else sa.and_(wanted, beyond)
-    if _is_short(live, query):
-        both = _first_of_each(live, query, query.per_page, beyond, forward)
-    rows = _run(_select(live, query, both, forward).limit(query.per_page))
+    rows = _beyond_key(live, query, wanted, beyond, forward)
     if not forward:
         rows, place = rows[::-1], max(place - len(rows), 1)
     return _page(live, query, rows, place, found, total)

@@ -206,12 +206,35 @@ def _write_lists(session: so.Session, _context: Any) -> None:
 
 
 @contextmanager
+def together(actor: Actor) -> Iterator[None]:
+    """A block whose calls of this module are one transaction: all of them are done, or none."""
+    with writing(), history.acting(actor):
+        db.session.info["together"] = True
+        try:
+            yield
+        finally:
+            db.session.info.pop("together", None)
+
+
+@contextmanager
 def _changing(actor: Actor, live: Live, action: str, restoring: bool = False) -> Iterator[Live]:
     """A writing transaction of somebody who may do this, with the table as it is by now."""
-    with writing(), history.acting(actor, restoring=restoring):
+    with _block(actor), history.restoring(restoring):
         catalog.hold(live.table.id)
         catalog.forget()
         yield catalog.get(actor, live.table.tool, live.table.name, action)
+
+
+@contextmanager
+def _block(actor: Actor) -> Iterator[None]:
+    """The transaction of `together` where there is one; a part of it that fails is taken back alone."""
+    if not db.session.info.get("together"):
+        with writing(), history.acting(actor):
+            yield
+        return
+    with db.session.begin_nested():
+        yield
+        db.session.flush()
 
 
 def _open(actor: Actor, live: Live, record_id: int, version: int | None) -> tuple[Live, Any]:

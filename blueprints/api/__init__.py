@@ -1,0 +1,15 @@
+"""/api/: every table over HTTP, by the same services as the pages: the same rights, rules and history.
+
+views      addresses of tables and records: HTTP only
+bodies     JSON that was sent, into values; strict, and in words that name the cure
+documents  records, changes and lists as JSON
+services   what one request asks of several records: batch, upsert, nested records, replies kept
+describing JSON Schema and OpenAPI, made of what the asker may see
+tokens     keys: pages and `flask token`
+"""
+
+from flask import Blueprint
+
+bp = Blueprint("api", __name__, url_prefix="/api", cli_group="token")
+
+from blueprints.api import views  # noqa: E402, F401

@@ -1,0 +1,225 @@
+"""Lists as an address asks for them: in stretches, grouped, as files, with linked records, unchanged."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from flask import Response, request, stream_with_context
+from werkzeug.datastructures import MIMEAccept
+
+from app.clock import today
+from app.errors import BadAddress, Invalid
+from app.extensions import db
+from app.fields import TYPES, Field
+from app.permissions import Actor
+from app.sheets import exporting
+from app.tables import history, listing
+from app.tables.listing import TOTALS, Query
+from app.tables.live import Live
+from app.tables.seen import Seen
+from blueprints.api import documents
+
+USUAL, MOST = 50, 1_000
+KINDS = {**exporting.TYPES, "ndjson": "application/x-ndjson"}
+WORDS = {"limit", "count", "format", "expand", "group", *TOTALS}
+"""What an address has here besides the words of every list; a field of such a name is asked for with a lookup,
+as `group__exact`."""
+
+
+class Asked(NamedTuple):
+    """What an address asks for."""
+
+    query: Query
+    args: Mapping[str, Sequence[str]]
+    kind: str = "json"
+    counted: bool = False
+    expand: tuple[Field, ...] = ()
+    groups: tuple[Field, ...] = ()
+    totals: tuple[tuple[str, Field], ...] = ()
+
+
+def read(live: Live, args: dict[str, list[str]], accept: MIMEAccept) -> Asked:
+    """Read an address. Raises BadAddress, naming what is unknown and what works."""
+    own = {name: args[name] for name in WORDS & args.keys()}
+    rest = {name: one for name, one in args.items() if name not in WORDS}
+    try:
+        limit = {"per_page": own["limit"]} if "limit" in own else {}
+        query = listing.read(live, {**rest, **limit}, USUAL, MOST)
+        if "fields" not in rest:
+            query = query._replace(fields=documents.fields_of(live))
+        return Asked(
+            query, args, _kind(own.get("format"), accept), _flag(own, "count"),
+            _links(live, own.get("expand", [])), _names(live, own.get("group", [])),
+            tuple((word, one) for word in TOTALS for one in _names(live, own.get(word, []))),
+        )  # fmt: skip
+    except BadAddress:
+        raise
+    except Invalid as error:
+        raise BadAddress(str(error), error.errors) from None
+
+
+def _kind(given: Sequence[str] | None, accept: MIMEAccept) -> str:
+    if given:
+        if given[-1] not in KINDS:
+            raise Invalid(f"format is one of {', '.join(KINDS)}.", [("format", "unknown format")])
+        return given[-1]
+    best = accept.best_match(
+        ["application/json", *(KINDS[one] for one in ("csv", "xlsx", "ndjson"))]
+    )
+    return next((name for name, one in KINDS.items() if one == best), "json")
+
+
+def _flag(own: Mapping[str, Sequence[str]], name: str) -> bool:
+    text = own.get(name, ["false"])[-1]
+    if text not in ("true", "false"):
+        raise Invalid(f"{name} is true or false.", [(name, "true or false")])
+    return text == "true"
+
+
+def _names(live: Live, texts: Sequence[str]) -> tuple[Field, ...]:
+    names = [name for text in texts for name in text.split(",") if name]
+    return tuple(listing.named_field(live, name) for name in dict.fromkeys(names))
+
+
+def _links(live: Live, texts: Sequence[str]) -> tuple[Field, ...]:
+    found = _names(live, texts)
+    for one in found:
+        if live.target(one) is None:
+            there = ", ".join(
+                field.name for field in live.table.fields if live.target(field) is not None
+            )
+            words = f"{one.name} links to nothing; what can be expanded is {there or 'nothing'}"
+            raise Invalid(f"{words}.", [("expand", words)])
+    return found
+
+
+def key_field(live: Live, name: str) -> Field:
+    """The field by which records are found. Raises BadAddress."""
+    found = live.table.by_name.get(name)
+    if found is None or found not in live.table.written or found.type.many:
+        there = ", ".join(one.name for one in live.table.written if not one.type.many)
+        raise BadAddress(f"Say by which field with ?key=, one of {there}.", [("key", "a field")])
+    return found
+
+
+def number(name: str, least: int, most: int, usual: int | None = None) -> int:
+    """A number of an address, taken once. Raises BadAddress."""
+    texts = request.args.getlist(name)
+    text = texts[0] if texts else str(least if usual is None else usual)
+    if (
+        len(texts) > 1
+        or not re.fullmatch("[0-9]{1,10}", text, re.ASCII)
+        or not least <= int(text) <= most
+    ):
+        words = f"{name} is a number from {least:,} to {most:,}"
+        raise BadAddress(f"{words}.", [(name, words)])
+    return int(text)
+
+
+# Answers ---------------------------------------------------------------------------------------
+
+
+def page(actor: Actor, live: Live, asked: Asked, path: str) -> dict[str, Any]:
+    """A stretch of the list. Raises Forbidden, BadAddress."""
+    found, following = listing.stretch(actor, live, asked.query)
+    items = [*documents.rows(asked.query.fields, found)]
+    documents.expand(actor, live, [one for one in asked.expand if one in asked.query.fields], items)
+    link = (
+        f"{path}?{urlencode({**asked.args, 'page': [following]}, doseq=True)}"
+        if following
+        else None
+    )
+    count = listing.count(actor, live, asked.query) if asked.counted else None
+    return {"items": items, "next": link, "count": count}
+
+
+def expand(
+    actor: Actor, live: Live, args: Mapping[str, list[str]], items: list[dict[str, Any]]
+) -> None:
+    """Put linked records in place, as `expand=` of an address asks. Raises BadAddress."""
+    try:
+        documents.expand(actor, live, _links(live, args.get("expand", [])), items)
+    except Invalid as error:
+        raise BadAddress(str(error), error.errors) from None
+
+
+def grouped(actor: Actor, live: Live, asked: Asked) -> dict[str, Any]:
+    """Counts and totals of the records that fit, by the values of some fields."""
+    found = listing.groups(actor, live, asked.query, asked.groups, asked.totals)
+    results = {(word, one.name): _result(word, one) for word, one in asked.totals}
+    return {
+        "items": [
+            {
+                **{
+                    one.name: one.type.to_json(value, one)
+                    for one, value in zip(asked.groups, group.values, strict=True)
+                },
+                "count": group.found,
+                **_totals(results, group.totals),
+            }
+            for group in found
+        ]
+    }
+
+
+def _result(word: str, field: Field) -> Field:
+    rollup: Any = TYPES["rollup"]
+    made: Field = rollup.result(
+        Field("", "", field.label, rollup, options={"function": word}), field
+    )
+    return made
+
+
+def _totals(results: Mapping[tuple[str, str], Field], totals: Mapping[tuple[str, str], Any]) -> Any:
+    found: dict[str, dict[str, Any]] = {}
+    for (word, name), value in totals.items():
+        field = results[word, name]
+        found.setdefault(word, {})[name] = field.type.to_json(value, field)
+    return found
+
+
+def file(actor: Actor, live: Live, asked: Asked) -> Response:
+    """All that fits as a file, streamed. Raises Forbidden."""
+    if asked.kind == "xlsx":
+        from pathlib import Path
+        from tempfile import TemporaryDirectory
+
+        folder = TemporaryDirectory(ignore_cleanup_errors=True)
+        path = exporting.as_xlsx(actor, live, asked.query, Path(folder.name) / "list.xlsx")
+        body: Any = _kept(folder, path)
+    else:
+        body = exporting.stream(actor, live, asked.query, asked.kind)
+    name = f"{live.table.name}.{asked.kind}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(stream_with_context(body), 200, headers, mimetype=KINDS[asked.kind])
+
+
+def _kept(folder: Any, path: Any) -> Iterator[bytes]:
+    with folder, path.open("rb") as source:
+        while block := source.read(1 << 16):
+            yield block
+
+
+def conditional(live: Live, asked: Asked, make: Callable[[], Response]) -> Response:
+    """The answer, or 304 where the asker has it already: then no row is read. Only where it depends on
+    nothing but the rows of the table, its declaration, and the asker's rights."""
+    tag = _tag(live, asked)
+    if tag and f'W/"{tag}"' in request.headers.get("If-None-Match", ""):
+        return Response(status=304, headers={"ETag": f'W/"{tag}"'})
+    made = make()
+    if tag:
+        made.headers["ETag"] = f'W/"{tag}"'
+    return made
+
+
+def _tag(live: Live, asked: Asked) -> str:
+    sorted_by_others = any(live.target(one) is not None for one, _ in asked.query.sort)
+    if live.reads_others or asked.expand or sorted_by_others or db.engine.dialect.name != "sqlite":
+        return ""
+    rights = (live.grants, sorted(live.asker.items(), key=str)) if isinstance(live, Seen) else ()
+    about = history.newest(live), live.table.version, rights, request.full_path, today()
+    return hashlib.sha256(repr(about).encode()).hexdigest()[:24]
