@@ -105,10 +105,10 @@ def invited(token: str) -> Person:
     ).first()
     if found is None:
         raise NotFound("There is no such invite. A newer link may have taken its place.")
-    used_at, expires_at, person = found.tuple()
-    if used_at or person.password_hash:
+    person: Person = found.Person
+    if found.used_at or person.password_hash:
         raise NotFound("This invite has been used. Sign in with the password that was chosen.")
-    if expires_at <= utcnow():
+    if found.expires_at <= utcnow():
         raise NotFound("The time of this invite is over. An administrator can send you a new one.")
     if not person.active:
         raise NotFound("This invite has been stopped. Ask an administrator of this app.")

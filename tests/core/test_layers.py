@@ -13,6 +13,7 @@ LAYERS = (
     (
         "app.config",
         "app.current",
+        "app.devices",
         "app.headers",
         "app.logs",
         "app.rules",
