@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from app import audit, people, sessions
 from app.database import writing
+from app.devices import device_in_words
 from app.errors import Invalid, NotFound
 from app.extensions import db
 from app.models import Link, Person
@@ -57,7 +58,7 @@ def sign_in(email: str, password: str, device: str, address: str) -> Actor:
         raise Invalid(WRONG, errors=[("email", WRONG)])
     token = sessions.begin(person.id, device, address)
     with writing():
-        audit.note("signed in", device, Actor.of(person), address)
+        audit.note("signed in", device_in_words(device), Actor.of(person), address)
     log.info("signed in: person=%s address=%s", person.id, address)
     return Actor(person.id, person.name, person.email, person.admin, token=token)
 

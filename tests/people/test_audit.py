@@ -130,6 +130,8 @@ def test_the_list_can_be_narrowed_to_a_person_and_an_action(alice, page_of, id_o
     assert "Administrator made" in page and "Charlie" not in page
     page = alice.get("/people/events/?action=person+enabled").text.partition("<tbody")[2]
     assert "Charlie" in page and "Administrator made" not in page
+    assert "Bob Brown, or about them" in alice.get(f"/people/events/?person={id_of('bob')}").text
+    assert "about people, roles and keys" in alice.get("/people/events/").text
     assert "Nothing fits" in alice.get("/people/events/?action=flown").text
 
 

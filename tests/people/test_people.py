@@ -24,7 +24,7 @@ def test_the_list_has_everybody_with_state_and_last_visit(alice, new_role, page_
     page = alice.get("/people/").text
     rows = page.partition("<tbody")[2].split("<tr")[1:]
     assert [word in row for word, row in zip(("Alice", "Bob", "Charlie"), rows, strict=True)]
-    assert "Active" in rows[0] and "Yes" in rows[0]
+    assert "Active" in rows[0] and "Administrator" in rows[0]
     assert "Sales" in rows[1]
     assert "Disabled" in rows[2] and "never" in rows[2]
 
