@@ -26,17 +26,9 @@ from app.extensions import Base
 from app.permissions import public
 
 BUILT_IN = {
-    "api",
-    "auth",
-    "docs",
-    "equipment",
-    "health",
-    "home",
-    "jobs",
-    "studio",
-    "tools",
+    "api", "auth", "docs", "equipment", "health", "home", "jobs", "people", "studio", "tools",
     "trips",
-}
+}  # fmt: skip
 
 
 def discover(app: Flask) -> None:

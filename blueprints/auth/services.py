@@ -8,8 +8,9 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from app import people, sessions
+from app import audit, people, sessions
 from app.database import writing
+from app.devices import device_in_words
 from app.errors import Invalid, NotFound
 from app.extensions import db
 from app.models import Link, Person
@@ -53,8 +54,13 @@ def sign_in(email: str, password: str, device: str, address: str) -> Actor:
     )
     if person is None or not (good and right):
         log.warning("sign-in failed: address=%s", address)
+        # what is no email of ours may be a password, typed into the wrong field
+        whose = audit.name_of(person) if person is not None else "unknown email"
+        audit.note_failure("sign-in failed", whose, address)
         raise Invalid(WRONG, errors=[("email", WRONG)])
     token = sessions.begin(person.id, device, address)
+    with writing():
+        audit.note("signed in", device_in_words(device), Actor.of(person), address)
     log.info("signed in: person=%s address=%s", person.id, address)
     return Actor(person.id, person.name, person.email, person.admin, token=token)
 
@@ -81,6 +87,9 @@ def set_up(token: str, name: str, email: str, password: str) -> Person:
             hashed,
         )
         session.add(person)
+        session.flush()
+        people.end_access(person.id)  # of somebody who was here before, nothing goes on
+        audit.note("set up", audit.name_of(person), Actor.of(person))
     log.info("set up: administrator id=%s", person.id)
     return person
 
