@@ -232,7 +232,8 @@ def upsert(actor: Actor, live: Live, key: Field, body: Any) -> dict[str, Any]:
         counts["same" if made["version"] == before else "updated"] += 1
         return made
 
-    return {**counts, "items": _each("items", bodies.items(body, "items"), one_of)}
+    done = _each("items", bodies.items(body, "items"), one_of)
+    return {**counts, "items": done}
 
 
 def _by_key(actor: Actor, live: Live, key: Field, value: Any) -> Any:

@@ -262,7 +262,7 @@ def test_people_sign_in_on_postgresql_and_the_trip_times_its_driver(on_postgresq
     answer = client.get("/auth/account", buffered=True)
     check = TripCheck(on_postgresql.extensions["trips"].find(answer.headers["X-Trip-Id"]))
     # who asks, which tables there are, and, the first time in a process, two for what they are declared as
-    check.queries(4)
+    check.queries(5)
     query = next(query for query in check.data["queries"] if query["kind"] == "query")
     assert (query["rows"], query["where"]) == (1, "hooks.person")
     assert query["us"] > 0
