@@ -1,0 +1,120 @@
+"""What a new password must not be, and how many may be checked at the same time.
+
+Nothing is asked but that it is long enough and hard to guess: any character counts, also a blank, none
+has to be there, and nothing is cut off.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from app.errors import Invalid, Unavailable
+
+SHORTEST, LONGEST = 8, 128
+COMMON = Path(__file__).parent / "data" / "common_passwords.txt"
+HARDER = "Choose one that is harder to guess: several words work well"
+SHORTEST_OWN = 3
+"""A part of a name or an email that is shorter is too usual to be held against a password."""
+
+
+def check_new(password: str, *own: str) -> None:
+    """Raise Invalid, saying what works, unless this may be the password of somebody with such data of
+    their `own`: name, email, workspace."""
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise _refused(f"The password needs {SHORTEST} to {LONGEST} characters")
+    if len(set(password)) < 4:
+        raise _refused(HARDER)
+    if is_common(password):
+        raise _refused(f"Many people use this password. {HARDER}")
+    if is_made_of(password, own):
+        raise _refused(f"This password is made of a name or an email. {HARDER}")
+
+
+def _refused(words: str) -> Invalid:
+    return Invalid(errors=[("password", words)])
+
+
+def is_common(password: str) -> bool:
+    """Whether many people have it, also with other case, or with digits and marks around it."""
+    folded = password.casefold()
+    return not {folded, _bare(folded)}.isdisjoint(_common())
+
+
+@cache
+def _common() -> frozenset[str]:
+    lines = COMMON.read_text(encoding="utf-8").splitlines()
+    return frozenset(line for line in lines if line and not line.startswith("#:"))
+
+
+def is_made_of(password: str, own: tuple[str, ...]) -> bool:
+    """Whether nothing is left of it but digits and marks, once the parts of these texts are taken out."""
+    rest = _letters(password)
+    for part in sorted({*map(_letters, own), *_parts(own)}, key=len, reverse=True):
+        rest = rest.replace(part, "") if len(part) >= SHORTEST_OWN else rest
+    return len(rest) < SHORTEST_OWN and rest != _letters(password)
+
+
+def _parts(texts: tuple[str, ...]) -> set[str]:
+    return {_letters(part) for text in texts for part in re.split(r"[\W_0-9]+", text)}
+
+
+def _letters(text: str) -> str:
+    """The letters of a text alone, without case and accents."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(char for char in plain if char.isalpha())
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"^[\W\d_]+|[\W\d_]+$", "", text)
+
+
+# Checking --------------------------------------------------------------------------------------
+
+
+class Room:
+    """Where passwords are checked: `at_once` at the same time, as each takes a processor for a while.
+
+    Whoever comes alone is never sent away. Of strangers who come while others are there, `burst` may
+    wait, and then so many `a_second`: more would be nothing but guesses, and hold up everybody else.
+    """
+
+    def __init__(self, at_once: int = 2, burst: int = 60, a_second: float = 10) -> None:
+        self.turns = threading.BoundedSemaphore(at_once)
+        self.lock = threading.Lock()
+        self.burst, self.a_second = burst, a_second
+        self.inside, self.left, self.filled = 0, float(burst), time.monotonic()
+
+    @contextmanager
+    def turn(self, known: bool = True) -> Iterator[None]:
+        """One's turn to check a password. Raises Unavailable."""
+        self._enter(known)
+        try:
+            with self.turns:
+                yield
+        finally:
+            with self.lock:
+                self.inside -= 1
+
+    def _enter(self, known: bool) -> None:
+        with self.lock:
+            now = time.monotonic()
+            self.left = min(self.burst, self.left + (now - self.filled) * self.a_second)
+            self.filled = now
+            if self.inside and not known:
+                if self.left < 1:
+                    raise Unavailable(
+                        "Very many people are signing in. Try again in a few seconds."
+                    )
+                self.left -= 1
+            self.inside += 1
+
+
+room = Room()
+"""That of this process."""
