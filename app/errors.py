@@ -59,6 +59,12 @@ class SignInNeeded(AppError):
     status, title = 401, "Sign in first"
 
 
+class ConfirmNeeded(AppError):
+    """The person has to type the password again first."""
+
+    status, title = 403, "Type your password again"
+
+
 class Invalid(AppError):
     """Values that a rule refuses; `errors` are (field, message) pairs."""
 
@@ -139,14 +145,20 @@ def app_error(error: AppError) -> Any:
     """A rule of the app said no."""
     if isinstance(error, SignInNeeded) and not wants_json():
         return _to_sign_in()
+    if isinstance(error, ConfirmNeeded) and request.method in ("GET", "HEAD") and not wants_json():
+        return redirect(url_for("auth.confirm", next=_here()), 303)
     errors = [{"field": f, "message": m} for f, m in getattr(error, "errors", [])]
     return answer(error.status, error.title, error.detail, error.headers, errors)
 
 
 def _to_sign_in() -> Any:
     """A redirect to the sign-in page, which leads back to where the person wanted to go."""
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+    wanted = _here() if request.method == "GET" else None
     return redirect(url_for("auth.login", next=wanted), 303)
+
+
+def _here() -> str:
+    return request.full_path.rstrip("?")
 
 
 def http_error(error: HTTPException) -> Any:
