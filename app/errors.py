@@ -147,6 +147,9 @@ def app_error(error: AppError) -> Any:
         return _to_sign_in()
     if isinstance(error, ConfirmNeeded) and request.method in ("GET", "HEAD") and not wants_json():
         return redirect(url_for("auth.confirm", next=_here()), 303)
+    if error.status == 403:
+        who = g.actor.id if g.get("actor") else None
+        log.warning("refused: person=%s address=%s: %s", who, request.remote_addr, error.detail)
     errors = [{"field": f, "message": m} for f, m in getattr(error, "errors", [])]
     return answer(error.status, error.title, error.detail, error.headers, errors)
 

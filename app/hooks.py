@@ -30,11 +30,12 @@ from app.current import the_app, the_g, the_request
 from app.errors import ConfirmNeeded, Forbidden, SignInNeeded, StaleForm
 from app.extensions import compress, csrf, login
 from app.headers import make_safe, names_of
+from app.logs import REQUEST, utc
 from app.trips.redact import safe_path
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
-request_log = logging.getLogger("roundtrip.request")
+request_log = logging.getLogger(REQUEST)
 
 
 def init_app(app: Flask) -> None:
@@ -255,7 +256,7 @@ AFTER = (conditional, caching, compression, security_headers, trip_number, reque
 # Helpers ---------------------------------------------------------------------------------------
 
 
-FACTS = ("trip", "person", "address", "method", "status", "ms", "path")
+FACTS = ("time", "trip", "person", "address", "method", "status", "ms", "path")
 _TEXT = " ".join(f"{name}=%s" for name in FACTS)
 
 
@@ -264,6 +265,7 @@ def _line(response: Response) -> str:
     actor, now = kept.get("actor"), time.perf_counter()
     path = safe_path(asked.path, asked.view_args)
     facts = (
+        utc(time.time()),
         kept.get("trip_id"),
         actor.id if actor else None,
         asked.remote_addr,

@@ -44,11 +44,12 @@ def _refused(words: str) -> Invalid:
 def is_common(password: str) -> bool:
     """Whether many people have it, also with other case, or with digits and marks around it."""
     folded = password.casefold()
-    return not {folded, _bare(folded)}.isdisjoint(_common())
+    return not {folded, _bare(folded)}.isdisjoint(common())
 
 
 @cache
-def _common() -> frozenset[str]:
+def common() -> frozenset[str]:
+    """The passwords that most people have, in lower case."""
     lines = COMMON.read_text(encoding="utf-8").splitlines()
     return frozenset(line for line in lines if line and not line.startswith("#:"))
 
@@ -86,6 +87,7 @@ class Room:
     """
 
     def __init__(self, at_once: int = 2, burst: int = 60, a_second: float = 10) -> None:
+        self.at_once = at_once
         self.turns = threading.BoundedSemaphore(at_once)
         self.lock = threading.Lock()
         self.burst, self.a_second = burst, a_second
