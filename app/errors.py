@@ -269,7 +269,8 @@ def _page(status: int, title: str, detail: str) -> Response:
         return Response(render_template("errors/error.html", **values, back=_back()), status)
     except Exception:  # the page needs more than a broken request may have, such as an address
         current_app.logger.exception("the error page could not be rendered")
-        return Response(render_template("errors/plain.html", **values), status)
+        plain = current_app.jinja_env.get_template("errors/plain.html")
+        return Response(plain.render(**values), status)  # nothing of the frame, which may be broken
 
 
 def _back() -> str:

@@ -256,7 +256,7 @@ AFTER = (conditional, caching, compression, security_headers, trip_number, reque
 # Helpers ---------------------------------------------------------------------------------------
 
 
-FACTS = ("time", "trip", "person", "address", "method", "status", "ms", "path")
+FACTS = ("trip", "person", "address", "method", "status", "ms", "path", "time")
 _TEXT = " ".join(f"{name}=%s" for name in FACTS)
 
 
@@ -265,7 +265,6 @@ def _line(response: Response) -> str:
     actor, now = kept.get("actor"), time.perf_counter()
     path = safe_path(asked.path, asked.view_args)
     facts = (
-        utc(time.time()),
         kept.get("trip_id"),
         actor.id if actor else None,
         asked.remote_addr,
@@ -274,8 +273,8 @@ def _line(response: Response) -> str:
         round((now - kept.get("began", now)) * 1000, 1),
     )
     if the_app().config["ROUNDTRIP_LOG_FORMAT"] == "json":
-        return json.dumps(dict(zip(FACTS, (*facts, path), strict=True)))
-    return _TEXT % (*facts, quoted(path))  # the client chose it
+        return json.dumps(dict(zip(FACTS, (*facts, path, utc(time.time())), strict=True)))
+    return _TEXT % (*facts, quoted(path), utc(time.time()))  # the client chose it
 
 
 def _new_record(line: str) -> logging.LogRecord:

@@ -19,6 +19,8 @@ from app.errors import Invalid, Unavailable
 
 SHORTEST, LONGEST = 8, 128
 COMMON = Path(__file__).parent / "data" / "common_passwords.txt"
+READ_AS = str.maketrans("013457@$", "oieastas")
+"""Digits and marks that are written in the place of letters."""
 HARDER = "Choose one that is harder to guess: several words work well"
 SHORTEST_OWN = 3
 """A part of a name or an email that is shorter is too usual to be held against a password."""
@@ -31,9 +33,10 @@ def check_new(password: str, *own: str) -> None:
         raise _refused(f"The password needs {SHORTEST} to {LONGEST} characters")
     if len(set(password)) < 4:
         raise _refused(HARDER)
-    if is_common(password):
+    as_letters = password.translate(READ_AS)
+    if is_common(password) or is_common(as_letters):
         raise _refused(f"Many people use this password. {HARDER}")
-    if is_made_of(password, own):
+    if is_made_of(password, own) or is_made_of(as_letters, own):
         raise _refused(f"This password is made of a name or an email. {HARDER}")
 
 
