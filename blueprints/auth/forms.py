@@ -14,7 +14,7 @@ from wtforms import (
     StringField,
 )
 from wtforms.fields import SelectChoice
-from wtforms.validators import InputRequired
+from wtforms.validators import InputRequired, ValidationError
 from wtforms.widgets import PasswordInput
 
 from app import clock
@@ -81,9 +81,9 @@ class Chosen(SelectField):
     """One of a list; what is not in it is refused in words."""
 
     def pre_validate(self, form: Any) -> None:
-        """Raise ValueError where the value is none of the choices."""
+        """Raise ValidationError where the value is none of the choices."""
         if all(self.data != choice.value for choice in self.choices):
-            raise ValueError(f"Choose a {self.label.text.lower()} of the list")
+            raise ValidationError(f"Choose a {self.label.text.lower()} of the list")
 
 
 def _zones() -> list[SelectChoice]:

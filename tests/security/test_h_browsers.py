@@ -132,14 +132,16 @@ def test_h3_a_change_from_another_site_is_refused_over_https(app, bob, address):
         assert answer.status_code == 400
 
 
-def every_address(app):
-    for rule in app.url_map.iter_rules():
-        if "POST" in (rule.methods or ()) and "GET" not in rule.methods:
+def addresses_of_changes(app):
+    rules = list(app.url_map.iter_rules())
+    pages = {rule.rule for rule in rules if "GET" in rule.methods}
+    for rule in rules:
+        if "POST" in rule.methods and rule.rule not in pages:
             yield re.sub(r"<[^>]*>", "1", rule.rule)
 
 
 def test_h3_nothing_is_changed_by_get(app, alice):
-    for address in every_address(app):
+    for address in addresses_of_changes(app):
         assert alice.get(address, query_string=a_form()).status_code in (308, 404, 405), address
     assert alice.get("/").status_code == 200
 
