@@ -25,7 +25,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.sansio.utils import host_is_trusted
 
-from app import permissions, sessions, throttle, trips
+from app import passwords, permissions, sessions, throttle, trips
 from app.current import the_app, the_g, the_request
 from app.errors import ConfirmNeeded, Forbidden, SignInNeeded, StaleForm
 from app.extensions import compress, csrf, login
@@ -114,11 +114,11 @@ def sign_in_throttle() -> None:
         return
     own = request.endpoint in throttle.OWN and g.actor is not None
     if own or request.endpoint in throttle.GUARDED:
-        throttle.check(
-            g.actor.email if own else request.form.get("email", ""),
-            request.remote_addr or "",
-            request.cookies.get(throttle.DEVICE_COOKIE),
-        )
+        whose = g.actor.email if own else request.form.get("email", "")
+        device = request.cookies.get(throttle.DEVICE_COOKIE)
+        throttle.check(whose, request.remote_addr or "", device)
+        if not own and not throttle.knows(whose, device):
+            passwords.room.look()
 
 
 def rate_limit() -> None:

@@ -89,17 +89,20 @@ class Room:
     wait, and then so many `a_second`: more would be nothing but guesses, and hold up everybody else.
     """
 
-    def __init__(self, at_once: int = 2, burst: int = 60, a_second: float = 10) -> None:
+    def __init__(self, at_once: int = 2, burst: int = 30, a_second: float = 2) -> None:
         self.at_once = at_once
         self.turns = threading.BoundedSemaphore(at_once)
         self.lock = threading.Lock()
         self.burst, self.a_second = burst, a_second
-        self.inside, self.left, self.filled = 0, float(burst), time.monotonic()
+        self.inside, self.left, self.filled, self.crowded_until = 0, float(burst), 0.0, 0.0
 
     @contextmanager
     def turn(self, known: bool = True) -> Iterator[None]:
         """One's turn to check a password. Raises Unavailable."""
-        self._enter(known)
+        with self.lock:
+            if not known:
+                self.left -= self._price()
+            self.inside += 1
         try:
             with self.turns:
                 yield
@@ -107,19 +110,24 @@ class Room:
             with self.lock:
                 self.inside -= 1
 
-    def _enter(self, known: bool) -> None:
+    def look(self) -> None:
+        """Raise Unavailable where a stranger would be sent away now, before any other work is done."""
         with self.lock:
-            now = time.monotonic()
-            self.left = min(self.burst, self.left + (now - self.filled) * self.a_second)
-            self.filled = now
-            if self.inside and not known:
-                if self.left < 1:
-                    raise Unavailable(
-                        "Very many people are signing in. Try again in a few seconds."
-                    )
-                self.left -= 1
-            self.inside += 1
+            self._price()
+
+    def _price(self) -> int:
+        """What a stranger takes of what is left: nothing when alone, if nobody was sent away just now."""
+        now = time.monotonic()
+        self.left = min(self.burst, self.left + (now - self.filled) * self.a_second)
+        self.filled = now
+        if not self.inside and now > self.crowded_until:
+            return 0
+        if self.left < 1:
+            self.crowded_until = now + CROWDED_SECONDS
+            raise Unavailable("Very many people are signing in. Try again in a few seconds.")
+        return 1
 
 
+CROWDED_SECONDS = 1
 room = Room()
 """That of this process."""
