@@ -68,6 +68,12 @@ class BadKey(AppError):
         super().__init__(detail, {"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
 
+class ConfirmNeeded(AppError):
+    """The person has to type the password again first."""
+
+    status, title = 403, "Type your password again"
+
+
 class Invalid(AppError):
     """Values that a rule refuses; `errors` are (field, message) pairs."""
 
@@ -148,14 +154,23 @@ def app_error(error: AppError) -> Any:
     """A rule of the app said no."""
     if isinstance(error, SignInNeeded) and not wants_json():
         return _to_sign_in()
+    if isinstance(error, ConfirmNeeded) and request.method in ("GET", "HEAD") and not wants_json():
+        return redirect(url_for("auth.confirm", next=_here()), 303)
+    if error.status == 403:
+        who = g.actor.id if g.get("actor") else None
+        log.warning("refused: person=%s address=%s: %s", who, request.remote_addr, error.detail)
     errors = [{"field": f, "message": m} for f, m in getattr(error, "errors", [])]
     return answer(error.status, error.title, error.detail, error.headers, errors)
 
 
 def _to_sign_in() -> Any:
     """A redirect to the sign-in page, which leads back to where the person wanted to go."""
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+    wanted = _here() if request.method == "GET" else None
     return redirect(url_for("auth.login", next=wanted), 303)
+
+
+def _here() -> str:
+    return request.full_path.rstrip("?")
 
 
 def http_error(error: HTTPException) -> Any:
@@ -261,7 +276,8 @@ def _page(status: int, title: str, detail: str) -> Response:
         return Response(render_template("errors/error.html", **values, back=_back()), status)
     except Exception:  # the page needs more than a broken request may have, such as an address
         current_app.logger.exception("the error page could not be rendered")
-        return Response(render_template("errors/plain.html", **values), status)
+        plain = current_app.jinja_env.get_template("errors/plain.html")
+        return Response(plain.render(**values), status)  # nothing of the frame, which may be broken
 
 
 def _back() -> str:

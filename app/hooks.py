@@ -15,28 +15,29 @@ import logging
 import re
 import secrets
 import time
+from datetime import timedelta
 from json.encoder import encode_basestring_ascii as quoted
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app, g, request, session
 from flask.globals import request_ctx
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.sansio.utils import host_is_trusted
 
-from app import permissions, throttle, trips
+from app import passwords, permissions, sessions, throttle, trips
 from app.current import the_app, the_g, the_request
-from app.errors import Forbidden, SignInNeeded, StaleForm
+from app.errors import ConfirmNeeded, Forbidden, SignInNeeded, StaleForm
 from app.extensions import compress, csrf, login
 from app.headers import make_safe, names_of
-from app.sessions import actor_of
+from app.logs import REQUEST, utc
 from app.trips.redact import safe_path
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 STOP_SEEING = "people.stop_seeing"
 """What is left to an administrator who sees the app as somebody else does."""
 
-request_log = logging.getLogger("roundtrip.request")
+request_log = logging.getLogger(REQUEST)
 
 
 def init_app(app: Flask) -> None:
@@ -45,7 +46,7 @@ def init_app(app: Flask) -> None:
         app.before_request(before)
     for after in reversed(AFTER):
         app.after_request(after)
-    login.user_loader(actor_of)
+    login.user_loader(_actor_of)
 
 
 def trust_proxies(app: Flask) -> None:
@@ -100,6 +101,19 @@ def person() -> None:
     if current_user.is_authenticated:
         g.actor = current_user._get_current_object()
         trips.identify(g.actor.id, g.actor.name)
+        if session["_user_id"] != g.actor.token:
+            session["_user_id"] = g.actor.token  # it was replaced; the answer carries the new one
+
+
+def _actor_of(token: str) -> permissions.Actor | None:
+    return sessions.actor_of(token, _place)
+
+
+def _place() -> str:
+    """Where in the app somebody is: the path of a page, without what sounds like a secret."""
+    asked = the_request()
+    is_page = asked.method == "GET" and asked.endpoint is not None
+    return safe_path(asked.path, asked.view_args) if is_page else ""
 
 
 def look_only() -> None:
@@ -116,12 +130,15 @@ def look_only() -> None:
 
 def sign_in_throttle() -> None:
     """Blocks guessing at passwords: after too many failures an account or address has to wait."""
-    if the_request().method == "POST" and request.endpoint in throttle.GUARDED:
-        throttle.check(
-            request.form.get("email", ""),
-            request.remote_addr or "",
-            request.cookies.get(throttle.DEVICE_COOKIE),
-        )
+    if the_request().method != "POST":
+        return
+    own = request.endpoint in throttle.OWN and g.actor is not None
+    if own or request.endpoint in throttle.GUARDED:
+        whose = g.actor.email if own else request.form.get("email", "")
+        device = request.cookies.get(throttle.DEVICE_COOKIE)
+        throttle.check(whose, request.remote_addr or "", device)
+        if not own and not throttle.knows(whose, device):
+            passwords.room.look()
 
 
 def rate_limit() -> None:
@@ -170,6 +187,21 @@ def default_deny() -> None:
         raise Forbidden("This key has the scope “read”, so it changes nothing.")
 
 
+def fresh_sign_in() -> None:
+    """Blocks what needs a password that was typed a short while ago, and lets it be typed."""
+    endpoint = the_request().endpoint
+    if endpoint is None or not hasattr(the_app().view_functions[endpoint], "fresh"):
+        return
+    if g.actor is None or g.actor.session_id is None:
+        raise Forbidden("This needs somebody who has signed in with their password, not a key.")
+    if not sessions.is_fresh(g.actor.session_id):
+        minutes = sessions.FRESH // timedelta(minutes=1)
+        raise ConfirmNeeded(
+            f"This needs your password, typed within the last {minutes} minutes, so nothing was saved. "
+            "Open /auth/confirm, type it there, then go back and send this again."
+        )
+
+
 BEFORE = (
     trip,
     trusted_host,
@@ -180,6 +212,7 @@ BEFORE = (
     rate_limit,
     csrf_token,
     default_deny,
+    fresh_sign_in,
 )
 
 
@@ -249,7 +282,7 @@ AFTER = (conditional, caching, compression, security_headers, trip_number, reque
 # Helpers ---------------------------------------------------------------------------------------
 
 
-FACTS = ("trip", "person", "address", "method", "status", "ms", "path")
+FACTS = ("trip", "person", "address", "method", "status", "ms", "path", "time")
 _TEXT = " ".join(f"{name}=%s" for name in FACTS)
 
 
@@ -266,8 +299,8 @@ def _line(response: Response) -> str:
         round((now - kept.get("began", now)) * 1000, 1),
     )
     if the_app().config["ROUNDTRIP_LOG_FORMAT"] == "json":
-        return json.dumps(dict(zip(FACTS, (*facts, path), strict=True)))
-    return _TEXT % (*facts, quoted(path))  # the client chose it
+        return json.dumps(dict(zip(FACTS, (*facts, path, utc(time.time())), strict=True)))
+    return _TEXT % (*facts, quoted(path), utc(time.time()))  # the client chose it
 
 
 def _new_record(line: str) -> logging.LogRecord:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import io
 import logging
 import sys
+import time
 from typing import TextIO
 
-from flask import Flask
+from flask import Flask, g, has_request_context
+
+REQUEST = "roundtrip.request"
+"""The logger of the one line a request."""
 
 
 def init_app(app: Flask) -> None:
@@ -32,13 +36,25 @@ class Lines(logging.StreamHandler[TextIO]):
 
 
 class Message(logging.Formatter):
-    """The message alone; below it the traceback, where there is one."""
+    """When, in which trip, and the message; below it the traceback, where there is one. The line of a
+    request says all this itself."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, or more."""
-        if record.exc_info or record.exc_text or record.stack_info:
-            return super().format(record)
-        return record.getMessage()
+        if record.name == REQUEST:
+            return record.getMessage()
+        whole = record.exc_info or record.exc_text or record.stack_info
+        text = super().format(record) if whole else record.getMessage()
+        return f"{utc(record.created)} {_trip()}{text}"
+
+
+def utc(seconds: float) -> str:
+    """`2026-11-22T11:42:07Z`."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def _trip() -> str:
+    return f"trip={g.get('trip_id')} " if has_request_context() else ""
 
 
 def use_utf8() -> None:

@@ -17,7 +17,7 @@ from jinja2.bccache import Bucket
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import permissions, trips
-from app.clock import day, moment
+from app.clock import day, moment, style
 from app.tables import catalog
 
 
@@ -170,7 +170,7 @@ def _file_hash(path: str) -> str | None:
 
 def number(value: int | float | None) -> str:
     """1,053; empty for nothing."""
-    return "" if value is None else f"{value:,}"
+    return "" if value is None else style().number(value)
 
 
 def milliseconds(us: int | None) -> str:

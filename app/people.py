@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from flask import current_app
 
-from app import audit
+from app import audit, passwords
 from app.database import writing
 from app.errors import Conflict, Invalid, NotFound
 from app.extensions import db, utcnow
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("roundtrip.people")
 
 RESET_MINUTES = 60
-SHORTEST, LONGEST = 8, 128
+WORKSPACE = "Roundtrip"
+SHORTEST, LONGEST = passwords.SHORTEST, passwords.LONGEST
 
 
 # People ----------------------------------------------------------------------------------------
@@ -265,23 +266,7 @@ def nobody() -> str:
 
 def check_new_password(password: str, email: str, name: str) -> None:
     """Raise Invalid, saying what works, when a password is too short, too long or too easy to guess."""
-    if not SHORTEST <= len(password) <= LONGEST:
-        raise Invalid(
-            errors=[("password", f"The password needs {SHORTEST} to {LONGEST} characters")]
-        )
-    own = {
-        "roundtrip",
-        email.lower(),
-        email.partition("@")[0].lower(),
-        name.lower(),
-        name.replace(" ", "").lower(),
-    }
-    if password.lower().strip("0123456789!.") in own or len(set(password)) < 4:
-        raise Invalid(
-            errors=[
-                ("password", "Choose a password that is harder to guess: several words work well")
-            ]
-        )
+    passwords.check_new(password, email, name, WORKSPACE)
 
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f<>()\[\]\\,;:\"]+@[^@\s\x00-\x1f\x7f<>()\[\]\\,;:\"]+")
@@ -308,11 +293,14 @@ def clean_name(name: str) -> str:
     return name
 
 
-def matches(hashed: str, password: str) -> bool:
+def matches(hashed: str, password: str, known: bool = True) -> bool:
+    """Whether this is the password of the hash. Raises Unavailable where very many check one at the same
+    time, unless the asker is `known`: signed in, or on a device that was."""
     from argon2.exceptions import VerificationError
 
     try:
-        return hasher().verify(hashed, password)
+        with passwords.room.turn(known):
+            return hasher().verify(hashed, password)
     except (VerificationError, UnicodeEncodeError):
         return False
 

@@ -35,7 +35,9 @@ DEVICE_DAYS = 180
 REDIS: Any = {"socket_connect_timeout": 1, "socket_timeout": 1, "wrap_exceptions": True}
 
 GUARDED: set[str] = set()
-"""Endpoints whose POST is a try at a password; blueprints add theirs."""
+"""Endpoints whose POST is a try at the password of the account it names; blueprints add theirs."""
+OWN: set[str] = set()
+"""The same, where one types one's own password again."""
 
 
 def limited(rate: str) -> Callable[[View], View]:
@@ -56,6 +58,7 @@ def check_route(view: Callable[..., Any], endpoint: str, address: str) -> None:
     rate = _parsed(declared)
     if not _ask("hit", rate, endpoint, address):
         wait = _wait(rate, endpoint, address)
+        log.warning("limit: address=%s route=%s wait=%ss", address, endpoint, wait)
         raise TooMany(f"Too many requests from your address. Try again in {_in_words(wait)}.", wait)
 
 
@@ -67,6 +70,7 @@ def check(email: str, address: str, device: str | None) -> None:
     for key in _keys(email, address, device):
         if not _ask("test", rate, *key):
             wait = _wait(rate, *key)
+            log.warning("sign-in has to wait: address=%s by=%s wait=%ss", address, key[0], wait)
             raise TooMany(f"Too many failed tries. Sign in again in {_in_words(wait)}.", wait)
 
 
@@ -98,6 +102,11 @@ def counting_keys(address: str, key: str) -> Actor:
 def device_cookie(email: str) -> str:
     """The value that makes this device a known one for this account."""
     return _serializer().dumps(digest(email.lower()))
+
+
+def knows(email: str, device: str | None) -> bool:
+    """Whether this device has signed in to the account before."""
+    return bool(device) and _knows(str(device), digest(email.strip().lower()))
 
 
 def _keys(email: str, address: str, device: str | None) -> list[tuple[str, ...]]:

@@ -42,6 +42,8 @@ DAYS = (
     "M/D/YY", "DD Mon YYYY", "D Mon YYYY", "DD-Mon-YYYY", "DD-Mon-YY", "Mon D, YYYY", "Mon DD, YYYY",
 )  # fmt: skip
 CENTURY = "; two digits are a year from 1969 to 2068"
+SHEET = "sheet"
+"""Any notation of the type, as in FORM, but told by the clocks of the workspace."""
 HOURS = ("hh:mm", "hh:mm:ss", "hh:mm:ss.fff", "h:mm", "h:mm AM", "h:mm:ss AM", "hh:mm AM")
 MIDNIGHTS = ("YYYY-MM-DD 00:00:00", "YYYY-MM-DD 00:00:00.000", "YYYY-MM-DDT00:00:00")
 
@@ -108,10 +110,15 @@ def zone() -> tzinfo:
     return clock.zone() if has_app_context() else UTC
 
 
-def to_utc(local: datetime) -> datetime:
-    """A moment in the workspace's time zone, in UTC; the ends of time stay where they are."""
+def own_zone() -> tzinfo:
+    """The time zone of the person who looks."""
+    return clock.own_zone() if has_app_context() else UTC
+
+
+def to_utc(local: datetime, where: tzinfo | None = None) -> datetime:
+    """A moment in a time zone, usually the workspace's, in UTC; the ends of time stay where they are."""
     try:
-        return local.replace(tzinfo=zone()).astimezone(UTC)
+        return local.replace(tzinfo=where or zone()).astimezone(UTC)
     except OverflowError:
         return local.replace(tzinfo=UTC)
 
@@ -255,13 +262,16 @@ class Date(Dated):
 
 
 class DateTime(Dated):
-    """A moment. A time that the clocks show twice is the first of the two, unless it says."""
+    """A moment. A time that the clocks show twice is the first of the two, unless it says.
+
+    Forms and pages tell it in the time zone of the person who looks, sheets and lookups in the workspace's.
+    """
 
     name, noun, python = "date-time", "a date and time", datetime
     example = "2026-12-24T18:30:00Z"
     accepts = (
-        "A date and time as 2026-12-24T18:30:00Z, kept in UTC. A form takes it in the workspace's time "
-        "zone, as 2026-12-24 18:30 or with any date that a date field takes."
+        "A date and time as 2026-12-24T18:30:00Z, kept in UTC. A form takes it in your own time zone, a "
+        "sheet in the workspace's, as 2026-12-24 18:30 or with any date that a date field takes."
     )
     notations = tuple(
         f"{day}{blank}{hour}"
@@ -272,12 +282,17 @@ class DateTime(Dated):
     lookups, family = MOMENT, "date-time"
     stored, json_type = UTCDateTime, {"type": "string", "format": "date-time"}
 
+    def readings(self, text: str, field: Field, notation: str) -> list[Any]:
+        if notation not in (FORM, SHEET):
+            return super().readings(text, field, notation)
+        if (moment := _iso_moment(text)) is not None:
+            return [moment]
+        where = own_zone() if notation == FORM else zone()
+        found = (_moment(text, one, where) for one in self.notations)
+        return list(dict.fromkeys(one for one in found if one is not None))
+
     def read(self, text: str, field: Field, notation: str) -> datetime | None:
-        if not notation:
-            return _iso_moment(text)
-        local = read(text, notation)
-        moment = to_utc(local) if local else None
-        return moment if moment and _naive(moment) == local else None
+        return _moment(text, notation, zone()) if notation else _iso_moment(text)
 
     def accept(self, value: datetime, field: Field) -> datetime:
         if not datetime(1, 1, 2, tzinfo=UTC) <= value < datetime(9999, 12, 31, tzinfo=UTC):
@@ -285,12 +300,12 @@ class DateTime(Dated):
         return value
 
     def write(self, value: datetime, field: Field, notation: str) -> str:
-        if notation == CANONICAL or notation == FORM and not _plain(value):
+        if notation == CANONICAL or notation == FORM and not _plain(value, own_zone()):
             return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        local = _naive(value)
         if notation == FORM:
+            local = _naive(value, own_zone())
             return local.isoformat(timespec="seconds" if local.second else "minutes")
-        return write(local, notation)
+        return write(_naive(value, zone()), notation)
 
     def writer(self, field: Field) -> Callable[[Any], str]:
         return lambda value: value.isoformat().replace("+00:00", "Z")  # they are in UTC already
@@ -301,13 +316,13 @@ class DateTime(Dated):
     def convert(self, value: Any, source: Field, field: Field) -> Any:
         if isinstance(value, date) and not isinstance(value, datetime):
             return self.accept(to_utc(datetime.combine(value, time())), field)
-        return super().convert(value, source, field)
+        return self.parse(source.type.text(value, source), field, SHEET)
 
     def widget(self, field: Field) -> Any:
         return TextBox("", "datetime-local", "([0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){1,2})?")
 
     def show(self, value: datetime, field: Field) -> Markup:
-        local = _naive(value)
+        local = _naive(value, own_zone())
         iso, words = self.text(value, field), f"{clock.day(local.date())}, {local:%H:%M}"
         return Markup('<time datetime="{}" title="{}">{}</time>').format(iso, iso, words)
 
@@ -357,17 +372,24 @@ def _iso_moment(text: str) -> datetime | None:
         return None
 
 
-def _naive(moment: datetime) -> datetime:
-    """What the clocks of the workspace show."""
+def _moment(text: str, notation: str, where: tzinfo) -> datetime | None:
+    """The moment that a text in this notation means there; None where the clocks never show it."""
+    local = read(text, notation)
+    moment = to_utc(local, where) if local else None
+    return moment if moment and _naive(moment, where) == local else None
+
+
+def _naive(moment: datetime, where: tzinfo) -> datetime:
+    """What the clocks show there."""
     try:
-        return moment.astimezone(zone()).replace(tzinfo=None, fold=0)
+        return moment.astimezone(where).replace(tzinfo=None, fold=0)
     except OverflowError:
         return moment.replace(tzinfo=None)
 
 
-def _plain(moment: datetime) -> bool:
-    """Whether what the clocks show, to the second, means this moment and no other."""
-    return not moment.microsecond and to_utc(_naive(moment)) == moment
+def _plain(moment: datetime, where: tzinfo) -> bool:
+    """Whether what the clocks show there, to the second, means this moment and no other."""
+    return not moment.microsecond and to_utc(_naive(moment, where), where) == moment
 
 
 def _time(iso: str, words: str) -> Markup:

@@ -18,6 +18,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.functions import FunctionElement
 
+from app import clock
 from app.fields import lookups
 from app.fields.base import CANONICAL, FORM, Field, FieldType, setting
 from app.fields.inputs import Options, TextBox
@@ -128,6 +129,10 @@ class Notation(NamedTuple):
         found = re.fullmatch(r"([^0-9]*)1([^0-9]?)234([^0-9])50([^0-9]*)", bare)
         before, group, mark, after = found.groups() if found else ("", "", ".", "")
         return cls(before, group, mark, after, "-" if sign is None else sign)
+
+    def to(self, style: clock.Style) -> Notation:
+        """The notation with the marks of another style; thousands that are not set apart stay so."""
+        return self._replace(group=self.group and style.group, mark=style.mark)
 
     def sample(self) -> str:
         """The name of the notation; empty for the canonical one."""
@@ -292,7 +297,7 @@ class Number(FieldType):
         return TextBox("decimal" if self.scale(field) else "numeric")
 
     def show(self, value: Any, field: Field) -> Markup:
-        return escape(self.write(value, field, self.shown_as(field).sample()))
+        return escape(self.write(value, field, self.shown_as(field).to(clock.style()).sample()))
 
     def shown_as(self, field: Field) -> Notation:
         """The notation in lists."""

@@ -12,4 +12,5 @@ from blueprints.auth import commands, invites, services, views  # noqa: E402, F4
 def init_app(app: Flask) -> None:
     """Guard the pages that take a password, and print the set-up link at start while it is needed."""
     throttle.GUARDED.update({"auth.login"})
+    throttle.OWN.update({"auth.confirm", "auth.password"})
     app.extensions["announcements"].append(services.announce_setup)

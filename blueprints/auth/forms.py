@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from wtforms import EmailField, HiddenField, PasswordField, RadioField, StringField
+from typing import Any
+
+from wtforms import (
+    BooleanField,
+    EmailField,
+    HiddenField,
+    PasswordField,
+    RadioField,
+    SelectField,
+    StringField,
+)
 from wtforms.fields import SelectChoice
-from wtforms.validators import InputRequired
+from wtforms.validators import InputRequired, ValidationError
 from wtforms.widgets import PasswordInput
 
+from app import clock
 from app.forms import Form
 
 
@@ -20,6 +31,18 @@ class LoginForm(Form):
     email = EmailField(
         "Email", [InputRequired("Type your email")], render_kw={"autocomplete": "username"}
     )
+    password = PasswordField(
+        "Password",
+        [InputRequired("Type your password")],
+        render_kw={"autocomplete": "current-password"},
+    )
+    remember = BooleanField("Remember me on this device")
+    next = HiddenField()
+
+
+class ConfirmForm(Form):
+    """The password once more."""
+
     password = PasswordField(
         "Password",
         [InputRequired("Type your password")],
@@ -54,8 +77,26 @@ class ResetForm(Form):
     )
 
 
+class Chosen(SelectField):
+    """One of a list; what is not in it is refused in words."""
+
+    def pre_validate(self, form: Any) -> None:
+        """Raise ValidationError where the value is none of the choices."""
+        if all(self.data != choice.value for choice in self.choices):
+            raise ValidationError(f"Choose a {self.label.text.lower()} of the list")
+
+
+def _zones() -> list[SelectChoice]:
+    named = [SelectChoice(one, one.replace("_", " ")) for one in clock.zones()]
+    return [SelectChoice("", f"As the workspace ({clock.zone()})"), *named]
+
+
+def _styles() -> list[SelectChoice]:
+    return [SelectChoice(name, one.example) for name, one in clock.STYLES.items()]
+
+
 class ProfileForm(Form):
-    """Name and look."""
+    """Name, look, time zone and formats. What is not sent stays as it is."""
 
     name = StringField(
         "Name", [InputRequired("Type your name")], render_kw={"autocomplete": "name"}
@@ -68,6 +109,13 @@ class ProfileForm(Form):
     density = RadioField(
         "Rows", choices=_choices(default="Default", compact="Compact"), default="default"
     )
+    timezone = Chosen("Time zone", choices=_zones)
+    formats = Chosen("Way to write dates and numbers", choices=_styles)
+
+    def values(self) -> dict[str, str]:
+        """What was chosen, by the columns of a person."""
+        names = ("name", "theme", "density", "timezone", "formats")
+        return {name: self[name].data for name in names}
 
 
 class PasswordForm(Form):

@@ -23,42 +23,61 @@ SETUP_MINUTES = 30
 WRONG = "That email and password do not belong together."
 
 
-def update_profile(actor: Actor, name: str, theme: str, density: str) -> None:
-    """Change how oneself is called and how pages look."""
+def update_profile(actor: Actor, name: str, **look: str) -> None:
+    """Change how oneself is called and how pages look: `theme`, `density`, `timezone`, `formats`."""
     name = people.clean_name(name)
     with writing() as session:
         person = session.get_one(Person, actor.id)
-        person.name, person.theme, person.density = name, theme, density
+        for column, value in {"name": name, **look}.items():
+            setattr(person, column, value)
 
 
 def change_password(actor: Actor, current: str, new: str) -> None:
     """Set a new password; needs the present one, and ends every session, also the present."""
     person = db.session.get_one(Person, actor.id)
     if not people.matches(person.password_hash, current):
+        log.warning("password not changed, as the present one was wrong: person=%s", actor.id)
         raise Invalid(errors=[("current", "That is not your present password")])
     hashed = people.hash_new(person, new)
     with writing():
         people.set_password(actor.id, hashed)
 
 
+def confirm(actor: Actor, password: str) -> str:
+    """Note that the person has typed the password just now; the token that the cookie has next."""
+    person = db.session.get_one(Person, actor.id)
+    if not people.matches(person.password_hash, password):
+        log.warning("password not confirmed: person=%s session=%s", actor.id, actor.session_id)
+        raise Invalid(errors=[("password", "That is not your password")])
+    log.info("password confirmed: person=%s session=%s", actor.id, actor.session_id)
+    return sessions.confirm(actor.session_id, actor.token)
+
+
 # Signing in ------------------------------------------------------------------------------------
 
 
-def sign_in(email: str, password: str, device: str, address: str) -> Actor:
-    """Begin a session. Unknown, disabled and wrong look the same and take the same time: Invalid."""
+def sign_in(
+    email: str, password: str, device: str, address: str,
+    remember: bool = False, place: str = "", known: bool = True,
+) -> Actor:  # fmt: skip
+    """Begin a session. Unknown, disabled and wrong look the same and take the same time: Invalid. `place`
+    is where it goes on; `known` says that the device has signed in before: see `people.matches`."""
+    nobody = people.nobody()
     person = db.session.scalar(sa.select(Person).where(Person.email == email.strip().lower()[:254]))
     good = person is not None and person.active and bool(person.password_hash)
     right = people.matches(
-        person.password_hash if person is not None and good else people.nobody(),
+        person.password_hash if person is not None and good else nobody,
         password[: people.LONGEST * 4],
+        known,
     )
     if person is None or not (good and right):
-        log.warning("sign-in failed: address=%s", address)
+        account = person.id if person is not None else None
+        log.warning("sign-in failed: person=%s address=%s", account, address)
         # what is no email of ours may be a password, typed into the wrong field
         whose = audit.name_of(person) if person is not None else "unknown email"
         audit.note_failure("sign-in failed", whose, address)
         raise Invalid(WRONG, errors=[("email", WRONG)])
-    token = sessions.begin(person.id, device, address)
+    token = sessions.begin(person.id, device, address, remember, place)
     with writing():
         audit.note("signed in", device_in_words(device), Actor.of(person), address)
     log.info("signed in: person=%s address=%s", person.id, address)

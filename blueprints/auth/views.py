@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -12,9 +13,16 @@ from flask_login import login_user, logout_user
 from app import people, sessions, throttle
 from app.devices import device_in_words
 from app.errors import NotFound
-from app.permissions import public, signed_in
+from app.permissions import in_person, public
 from blueprints.auth import bp, services
-from blueprints.auth.forms import LoginForm, PasswordForm, ProfileForm, ResetForm, SetupForm
+from blueprints.auth.forms import (
+    ConfirmForm,
+    LoginForm,
+    PasswordForm,
+    ProfileForm,
+    ResetForm,
+    SetupForm,
+)
 
 
 @bp.route("/login", methods=["GET", "POST"])
@@ -28,8 +36,7 @@ def login() -> Any:
     if form.validate_on_submit():
         with form.showing_errors():
             return _signed_in(form)
-        device = request.cookies.get(throttle.DEVICE_COOKIE)
-        throttle.failed(form.email.data, request.remote_addr or "", device)
+        _count_failure(form.email.data)
     waiting = not people.has_admin()
     return render_template("auth/login.html", form=form, waiting=waiting), form.status
 
@@ -40,13 +47,15 @@ def _signed_in(form: LoginForm) -> Any:
         form.password.data,
         request.headers.get("User-Agent", ""),
         request.remote_addr or "",
+        bool(form.remember.data),
+        safe_next(form.next.data),
+        throttle.knows(form.email.data, _device()),
     )
-    device = request.cookies.get(throttle.DEVICE_COOKIE)
-    throttle.check(
-        form.email.data, request.remote_addr or "", device
-    )  # others may have failed since
+    throttle.check(form.email.data, request.remote_addr or "", _device())  # others may have failed
+    if g.actor is not None:
+        sessions.sign_out(g.actor.session_id)
     session.clear()  # nothing of the stranger's session goes on
-    session.permanent = True
+    session.permanent = bool(form.remember.data)
     login_user(actor)
     response = redirect(safe_next(form.next.data), 303)
     response.set_cookie(
@@ -56,12 +65,35 @@ def _signed_in(form: LoginForm) -> Any:
     return response
 
 
+def _device() -> str | None:
+    return request.cookies.get(throttle.DEVICE_COOKIE)
+
+
+def _count_failure(email: str) -> None:
+    throttle.failed(email, request.remote_addr or "", _device())
+
+
+@bp.route("/confirm", methods=["GET", "POST"])
+@in_person
+@throttle.limited("60/minute")
+def confirm() -> Any:
+    """Type one's password again, and go on to what needs that."""
+    form = ConfirmForm(next=request.args.get("next", ""))
+    if form.validate_on_submit():
+        with form.showing_errors():
+            session["_user_id"] = services.confirm(g.actor, form.password.data)
+            return redirect(safe_next(form.next.data), 303)
+        _count_failure(g.actor.email)
+    minutes = sessions.FRESH // timedelta(minutes=1)
+    return render_template("auth/confirm.html", form=form, minutes=minutes), form.status
+
+
 @bp.post("/logout")
 @public
 def logout() -> Any:
     """End this session, on the server too."""
     if g.actor is not None:
-        sessions.end(g.actor.id, g.actor.session_id)
+        sessions.sign_out(g.actor.session_id)
     logout_user()
     session.clear()
     flash("You are signed out", "ok")
@@ -106,20 +138,20 @@ def reset(token: str) -> Any:
 
 
 @bp.route("/account", methods=["GET", "POST"])
-@signed_in
+@in_person
 def account() -> Any:
-    """One's own name and look."""
+    """One's own name and look, time zone and formats."""
     form = ProfileForm(obj=g.actor)
     if form.validate_on_submit():
         with form.showing_errors():
-            services.update_profile(g.actor, form.name.data, form.theme.data, form.density.data)
+            services.update_profile(g.actor, **form.values())
             flash("Account saved", "ok")
             return redirect(url_for("auth.account"), 303)
     return _account(profile=form)
 
 
 @bp.post("/account/password")
-@signed_in
+@in_person
 @throttle.limited("10/minute")
 def password() -> Any:
     """Choose another password; every session ends, so one signs in again with it."""
@@ -129,6 +161,8 @@ def password() -> Any:
             services.change_password(g.actor, form.current.data, form.password.data)
             flash("Password changed. Sign in with the new one", "ok")
             return redirect(url_for("auth.login"), 303)
+        if form.current.errors:
+            _count_failure(g.actor.email)
     return _account(password=form)
 
 
@@ -140,7 +174,7 @@ def _account(profile: ProfileForm | None = None, password: PasswordForm | None =
 
 
 @bp.get("/sessions")
-@signed_in
+@in_person
 def sessions_list() -> Any:
     """Where one is signed in."""
     found = sessions.of_person(g.actor.id)
@@ -148,9 +182,12 @@ def sessions_list() -> Any:
 
 
 @bp.post("/sessions/end")
-@signed_in
+@in_person
 def end_session() -> Any:
-    """End one of one's own sessions, or all others at once."""
+    """End one of one's own sessions, all others at once, or all."""
+    if request.form.get("all"):
+        sessions.end(g.actor.id)
+        return logout()
     own = [one.id for one in sessions.of_person(g.actor.id)]
     wanted = request.form.get("id", type=int)
     ids = [one for one in own if (one == wanted if wanted else one != g.actor.session_id)]

@@ -12,7 +12,18 @@ from typing import Any, NamedTuple
 import click
 from flask import current_app
 
-from app import database, errors, headers, hooks, invites, people, sessions, throttle, trips
+from app import (
+    database,
+    errors,
+    headers,
+    hooks,
+    invites,
+    passwords,
+    people,
+    sessions,
+    throttle,
+    trips,
+)
 from app.config import CHECKOUT, PREFIX, SETTINGS
 from app.fields import TYPES, FieldType
 from app.permissions import WORKSPACE_RIGHTS, Actor, may, right_of
@@ -220,6 +231,12 @@ def limits() -> dict[str, int]:
     """The numbers that the manual names, from where they work."""
     kept: keeper.Keeper = current_app.extensions["trips"]
     return {
+        "idle_hours": sessions.IDLE_UNREMEMBERED // timedelta(hours=1),
+        "rotated_minutes": sessions.ROTATED_EVERY // timedelta(minutes=1),
+        "grace_seconds": sessions.STILL_GOOD // timedelta(seconds=1),
+        "fresh_minutes": sessions.FRESH // timedelta(minutes=1),
+        "common": len(passwords.common()),
+        "at_once": passwords.room.at_once,
         "idle_days": sessions.IDLE // timedelta(days=1),
         "session_days": sessions.ABSOLUTE // timedelta(days=1),
         "seen_minutes": sessions.SEEN_EVERY // timedelta(minutes=1),

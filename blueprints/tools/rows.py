@@ -12,6 +12,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from app import clock
 from app.fields import Field
 from app.tables.live import Live
 from blueprints.tools.words import plain
@@ -22,7 +23,8 @@ FITS = 36
 """Characters that a column is surely wide enough for; with more, the whole is in the title."""
 LABELLED = 4
 """Columns that a card on a phone shows besides the key; the others are on the record's page."""
-MOST = 5_000
+MOST, MOST_COLUMNS = 5_000, 500
+"""Cells that a column remembers, and columns that a table does."""
 
 
 class _Cells(dict[Any, str]):
@@ -74,11 +76,13 @@ def cells(live: Live, field: Field, kind: str) -> _Cells:
     """The cells of a field, as far as they have been made; what links shows depends on who looks."""
     if live.target(field) is not None:
         return _Cells(field, kind)
-    key = ("cells", field.name, kind)
-    if key not in live.memo:
-        live.memo[key] = _Cells(field, kind)
-    found: _Cells = live.memo[key]
-    return found
+    kept: dict[Any, _Cells] = live.memo.setdefault("cells", {})
+    key = (field.name, kind, clock.chosen())
+    if key not in kept:
+        if len(kept) >= MOST_COLUMNS:  # people write dates in many ways
+            kept.clear()
+        kept[key] = _Cells(field, kind)
+    return kept[key]
 
 
 def markup(live: Live, fields: Sequence[Field], rows: Sequence[Sequence[Any]], base: str) -> Markup:

@@ -15,6 +15,7 @@ SCREENS = {
     "home": "/",
     "account": "/auth/account",
     "sessions": "/auth/sessions",
+    "password again": "/auth/confirm",
     "items": "/tools/equipment/item/",
     "nothing found": "/tools/equipment/item/?q=zzzzzz",
     "new item": "/tools/equipment/item/new",
