@@ -49,7 +49,7 @@ def set_roles(person_id: int) -> Any:
     form = RolesForm(people.all_roles())
     if form.validate_on_submit():
         with form.showing_errors():
-            person = people.set_roles(person_id, form.roles.data, g.actor)
+            person = people.set_roles(person_id, form.roles.data or [], g.actor)
             return _done(person_id, f"Roles of {person.name} saved")
     return _person(person_id, form)
 
