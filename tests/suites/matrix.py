@@ -59,7 +59,8 @@ class Line(NamedTuple):
     record: str = ""
 
     def __str__(self) -> str:
-        return f"{self.method:<6} {self.rule}{f'  ({self.record})' if self.record else ''}"
+        rule = CONVERTERS.sub(r"<\1>", self.rule)
+        return f"{self.method:<6} {rule}{f'  ({self.record})' if self.record else ''}"
 
 
 class Workspace:
@@ -241,9 +242,9 @@ def _job(actor: Actor) -> int:
 def table(workspace: Workspace) -> str:
     """The whole table as text."""
     columns = {who: dict(workspace.column(who)) for who in WHO}
-    head = f"{'':<78} {' '.join(WHO)}"
+    head = f"{'':<76} {' '.join(WHO)}"
     rows = [
-        f"{line!s:<78} {' '.join(columns[who][line] for who in WHO)}" for line in workspace.lines()
+        f"{line!s:<76} {' '.join(columns[who][line] for who in WHO)}" for line in workspace.lines()
     ]
     return "\n".join([head, *rows]) + "\n"
 
@@ -253,9 +254,8 @@ def expected() -> dict[str, dict[str, str]]:
     lines = EXPECTED.read_text(encoding="utf-8").splitlines()
     whose = lines[0].split()
     return {
-        one[:78].rstrip(): dict(zip(whose, one[78:].split(), strict=True))
+        one[: -2 * len(whose)].rstrip(): dict(zip(whose, one.split()[-len(whose) :], strict=True))
         for one in lines[1:]
-        if one
     }
 
 
