@@ -31,6 +31,7 @@ from app.errors import ConfirmNeeded, Forbidden, SignInNeeded, StaleForm
 from app.extensions import compress, csrf, login
 from app.headers import make_safe, names_of
 from app.logs import REQUEST, utc
+from app.tables import catalog
 from app.trips.redact import safe_path
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
@@ -182,7 +183,11 @@ def default_deny() -> None:
         return
     if g.actor is None:
         raise SignInNeeded("This needs somebody who has signed in.")
-    permissions.require(g.actor, *right)
+    action, subject = right
+    if "/" in subject:
+        catalog.get(g.actor, *subject.split("/"), action)
+    else:
+        permissions.require(g.actor, action, subject)
     if g.actor.scope == "read" and the_request().method not in SAFE_METHODS:
         raise Forbidden("This key has the scope “read”, so it changes nothing.")
 

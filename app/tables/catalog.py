@@ -134,6 +134,8 @@ def get(
     """A table on which this actor may do this, as they may see it; or a record of it. Raises NotFound
     where it is missing or may not be seen, Forbidden where it may be seen."""
     found = tables().get((tool, name))
+    if actor is not None and not actor.admin:
+        permissions.roles_of(actor)  # also for what is not there: it takes the same time
     if found is None or not may(actor, "list", found.table):
         raise NotFound(GONE)
     found = seen.of(actor, found, action)

@@ -467,13 +467,12 @@ def _taken(field: Field, value: Any) -> tuple[str, str]:
 
 def of_any(live: Live, record_id: int) -> Live:
     """The table as it is for one record; for one that is deleted by the values that it had. Raises NotFound."""
-    if live is live.whole:
-        return live
-    if _there(live, {record_id}):
+    try:
         return live.of_record(record_id)
-    change = db.session.scalar(deletions(live, record_id))
-    if change is None:
-        raise NotFound(GONE)
+    except NotFound:  # the same work for what is hidden and for what never was
+        change = db.session.scalar(deletions(live, record_id))
+        if change is None or _there(live, {record_id}):
+            raise
     return live.of_values(_kept(live.whole, change)[0])
 
 
