@@ -28,6 +28,8 @@ class AppError(Exception):
 
     status = 500
     title = "Something broke on our side"
+    cure = ""
+    """The endpoint of a page that helps."""
 
     def __init__(self, detail: str = "", headers: dict[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -72,6 +74,7 @@ class ConfirmNeeded(AppError):
     """The person has to type the password again first."""
 
     status, title = 403, "Type your password again"
+    cure = "auth.confirm"
 
 
 class Invalid(AppError):
@@ -160,7 +163,7 @@ def app_error(error: AppError) -> Any:
         who = g.actor.id if g.get("actor") else None
         log.warning("refused: person=%s address=%s: %s", who, request.remote_addr, error.detail)
     errors = [{"field": f, "message": m} for f, m in getattr(error, "errors", [])]
-    return answer(error.status, error.title, error.detail, error.headers, errors)
+    return answer(error.status, error.title, error.detail, error.headers, errors, error.cure)
 
 
 def _to_sign_in() -> Any:
@@ -244,13 +247,14 @@ def wants_json() -> bool:
 
 
 def answer(
-    status: int, title: str, detail: str, headers: dict[str, str] | None = None, errors: Any = None
-) -> Response:
+    status: int, title: str, detail: str, headers: dict[str, str] | None = None, errors: Any = None,
+    cure: str = "",
+) -> Response:  # fmt: skip
     """The error as the asker can read it. Never fails, whatever state the request is in."""
     if wants_json():
         response = problem(status, title, detail, errors=errors)
     else:
-        response = _page(status, title, detail)
+        response = _page(status, title, detail, cure)
     response.headers.update(headers or {})
     response.headers["Cache-Control"] = "no-store"
     return make_safe(response)  # here too: the hooks that do this may be what failed
@@ -270,10 +274,12 @@ def problem(status: int, title: str, detail: str, **more: Any) -> Response:
     return Response(text, status, mimetype="application/problem+json")
 
 
-def _page(status: int, title: str, detail: str) -> Response:
+def _page(status: int, title: str, detail: str, cure: str) -> Response:
     values = {"status": status, "title": title, "detail": detail, "trip_id": g.get("trip_id")}
     try:
-        return Response(render_template("errors/error.html", **values, back=_back()), status)
+        return Response(
+            render_template("errors/error.html", **values, back=_back(), cure=cure), status
+        )
     except Exception:  # the page needs more than a broken request may have, such as an address
         current_app.logger.exception("the error page could not be rendered")
         plain = current_app.jinja_env.get_template("errors/plain.html")

@@ -184,8 +184,9 @@ def default_deny() -> None:
     if g.actor is None:
         raise SignInNeeded("This needs somebody who has signed in.")
     action, subject = right
-    if "/" in subject:
-        catalog.get(g.actor, *subject.split("/"), action)
+    tool, slash, table = subject.partition("/")
+    if slash:
+        catalog.get(g.actor, tool, table, action)
     else:
         permissions.require(g.actor, action, subject)
     if g.actor.scope == "read" and the_request().method not in SAFE_METHODS:

@@ -8,7 +8,7 @@ from flask import current_app, flash, g, redirect, render_template, request, url
 
 from app import invites, people
 from app.devices import device_in_words
-from app.permissions import requires, signed_in
+from app.permissions import fresh, requires, signed_in
 from blueprints.people import bp, letters, services
 from blueprints.people.forms import InviteForm, RolesForm
 
@@ -28,6 +28,7 @@ def index() -> Any:
 
 @bp.get(PERSON)
 @requires("people")
+@fresh
 def show(person_id: int) -> Any:
     """A person: who they are, their roles, where they are signed in, and what can be done."""
     return _person(person_id)
@@ -72,6 +73,7 @@ def enable(person_id: int) -> Any:
 
 @bp.post(f"{PERSON}/make-admin")
 @requires("people")
+@fresh
 def make_admin(person_id: int) -> Any:
     """Make a person an administrator."""
     person = services.set_admin(g.actor, person_id, True)
@@ -80,6 +82,7 @@ def make_admin(person_id: int) -> Any:
 
 @bp.post(f"{PERSON}/end-admin")
 @requires("people")
+@fresh
 def end_admin(person_id: int) -> Any:
     """Make an administrator a member again."""
     person = services.set_admin(g.actor, person_id, False)
@@ -107,6 +110,7 @@ def _done(person_id: int, words: str) -> Any:
 
 @bp.post(f"{PERSON}/link")
 @requires("people")
+@fresh
 def password_link(person_id: int) -> Any:
     """A link by which a person chooses a password, to copy from the page: no other ever shows it."""
     person, token = services.password_link(g.actor, person_id)
@@ -116,6 +120,7 @@ def password_link(person_id: int) -> Any:
 
 @bp.route("/invite", methods=["GET", "POST"])
 @requires("people")
+@fresh
 def invite() -> Any:
     """Invite somebody new; then the page with their link."""
     form, here = InviteForm(people.all_roles()), None
@@ -139,6 +144,7 @@ def _invited(form: InviteForm) -> Any:
 
 @bp.post(f"{PERSON}/invite")
 @requires("people")
+@fresh
 def renew(person_id: int) -> Any:
     """A new link for somebody who was invited; the old one stops working."""
     person, token = invites.renew(g.actor, person_id)
@@ -168,6 +174,7 @@ def _link(person: Any, kind: str, path: str, mailed: tuple[str, str]) -> Any:
 
 @bp.post(f"{PERSON}/see")
 @requires("people")
+@fresh
 def see(person_id: int) -> Any:
     """Look at the app as this person sees it, without changing anything."""
     services.see_as(g.actor, person_id)

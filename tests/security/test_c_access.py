@@ -35,7 +35,11 @@ def ask(here):
 
 def told(answer):
     """What an answer says, but for what differs from one request to the next."""
-    text = re.sub(r"[0-9a-f]{16}|[0-9a-f]{4}-[0-9a-f]{4}|[0-9.]+ (ms|µs)[^<]*|value=\"[^\"]{60,}\"", "", answer.text)
+    text = re.sub(
+        r"[0-9a-f]{16}|[0-9a-f]{4}-[0-9a-f]{4}|[0-9.]+ (ms|µs)[^<]*|value=\"[^\"]{60,}\"",
+        "",
+        answer.text,
+    )
     return answer.status_code, re.sub(r"/[0-9]+(?=[/\"?#])", "/N", text)
 
 
