@@ -125,7 +125,7 @@ class Reply(db.Model):
     asked_hash: so.Mapped[str] = so.mapped_column(sa.String(64))
     status: so.Mapped[int]
     headers: so.Mapped[dict[str, str]] = so.mapped_column(sa.JSON)
-    body: so.Mapped[Any] = so.mapped_column(sa.JSON)
+    body: so.Mapped[Any] = so.mapped_column(sa.JSON, nullable=True)
 
 
 class Event(db.Model):
