@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from flask import Flask
@@ -116,6 +117,17 @@ def _database(text: str) -> str:
     return text
 
 
+def _mail(text: str) -> str:
+    text = _url("smtp", "smtps")(text)
+    try:
+        parts = urlsplit(text)
+        if not parts.hostname or parts.port == 0:
+            raise ValueError
+    except ValueError:
+        raise ValueError("an address like smtp://name:password@host:587") from None
+    return text
+
+
 def _url(*schemes: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if not text.startswith(tuple(f"{scheme}://" for scheme in schemes)):
@@ -181,6 +193,13 @@ SETTINGS: tuple[Setting, ...] = (
         _words,
         (),
         "Earlier keys whose cookies still count, while a key is being changed.",
+    ),
+    Setting(
+        "MAIL_URL",
+        _mail,
+        "",
+        "Mail server, as smtp://name:password@host:587?from=tools@example.com, or smtps://…; by default mails "
+        "are files in the folder mail of the instance.",
     ),
     Setting(
         "MAX_UPLOAD_MB",

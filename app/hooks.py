@@ -33,6 +33,8 @@ from app.sessions import actor_of
 from app.trips.redact import safe_path
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
+STOP_SEEING = "people.stop_seeing"
+"""What is left to an administrator who sees the app as somebody else does."""
 
 request_log = logging.getLogger("roundtrip.request")
 
@@ -94,6 +96,18 @@ def person() -> None:
         trips.identify(g.actor.id, g.actor.name)
 
 
+def look_only() -> None:
+    """Blocks changes by an administrator who sees the app as somebody else does; they can only stop."""
+    actor = the_g().actor
+    if actor is None or not actor.looker:
+        return
+    trips.identify(actor.id, f"{actor.looker} as {actor.name}")
+    if the_request().method not in SAFE_METHODS and request.endpoint != STOP_SEEING:
+        raise Forbidden(
+            f"You see the app as {actor.name}, and can look but change nothing. Stop first."
+        )
+
+
 def sign_in_throttle() -> None:
     """Blocks guessing at passwords: after too many failures an account or address has to wait."""
     if the_request().method == "POST" and request.endpoint in throttle.GUARDED:
@@ -151,6 +165,7 @@ BEFORE = (
     trusted_host,
     size_limit,
     person,
+    look_only,
     sign_in_throttle,
     rate_limit,
     csrf_token,

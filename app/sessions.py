@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -32,6 +33,7 @@ _FIND = (
         Person.admin,
         Person.theme,
         Person.density,
+        Session.seeing_id,
     )
     .join(Person, Person.id == Session.person_id)
     .where(
@@ -56,7 +58,23 @@ def actor_of(token: str) -> Actor | None:
         return None
     if now - row[1] > SEEN_EVERY:
         _note_seen(row[0], row[2])
-    return Actor(row[2], row[3], row[4], row[5], row[6], row[7], session_id=row[0], token=token)
+    actor = Actor(row[2], row[3], row[4], row[5], row[6], row[7], session_id=row[0], token=token)
+    return _seen_by(actor, row[8]) if row[8] and actor.admin else actor
+
+
+def _seen_by(admin: Actor, person_id: int) -> Actor:
+    """The person as whom an administrator looks at the app, in this session; the administrator again when
+    that one is gone, disabled, or an administrator by now."""
+    wanted = sa.select(Person).where(Person.id == person_id, Person.active, ~Person.admin)
+    with db.engine.connect() as connection:
+        row = connection.execute(wanted).first()
+    if row is None:
+        return admin
+    seen = Actor.of(row)
+    return replace(
+        seen, theme=admin.theme, density=admin.density, formats=row.formats,
+        session_id=admin.session_id, token=admin.token, looker=admin.name,
+    )  # fmt: skip
 
 
 def _note_seen(session_id: int, person_id: int) -> None:

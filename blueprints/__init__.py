@@ -25,7 +25,9 @@ from app.errors import NotFound
 from app.extensions import Base
 from app.permissions import public
 
-BUILT_IN = {"auth", "docs", "equipment", "health", "home", "jobs", "studio", "tools", "trips"}
+BUILT_IN = {
+    "auth", "docs", "equipment", "health", "home", "jobs", "people", "studio", "tools", "trips",
+}  # fmt: skip
 
 
 def discover(app: Flask) -> None:

@@ -6,7 +6,7 @@ from app import throttle
 
 bp = Blueprint("auth", __name__, url_prefix="/auth", cli_group="user")
 
-from blueprints.auth import commands, services, views  # noqa: E402, F401
+from blueprints.auth import commands, invites, services, views  # noqa: E402, F401
 
 
 def init_app(app: Flask) -> None:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 import click
-from flask import current_app
 
 from app import people
-from app.models import Person
+from app.models import Person, Role
 from blueprints.auth import bp
 
 
 def _print_link(email: str) -> None:
-    port = current_app.config["ROUNDTRIP_PORT"]
-    base = current_app.config["ROUNDTRIP_PUBLIC_URL"] or f"http://127.0.0.1:{port}"
-    link = f"{base}/auth/reset/{people.reset_link(email)}"
+    link = f"{people.address()}/auth/reset/{people.reset_link(email)}"
     say = f"By this link {email} chooses a password. It works once, for {people.RESET_MINUTES} minutes."
     click.echo(say, err=True)
     click.echo(link)
@@ -27,14 +26,17 @@ def _print_link(email: str) -> None:
 @click.option(
     "--name", default="", help="The person's name; by default the part of the email before the @."
 )
+@click.option(
+    "--role", "roles", multiple=True, metavar="ROLE", help="Give them this role; can be repeated."
+)
 @click.option("--admin", is_flag=True, help="Make them an administrator.")
 @click.option(
     "--password-stdin", is_flag=True, help="Read the password from standard input, one line."
 )
-def add(email: str, name: str, admin: bool, password_stdin: bool) -> None:
+def add(email: str, name: str, roles: tuple[str, ...], admin: bool, password_stdin: bool) -> None:
     """Add a person. Without a password a one-use link is printed, by which they choose one."""
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
-    person = people.add(email, name, admin, password)
+    person = people.add(email, name, admin, password, roles)
     click.echo(f"{person.name} <{person.email}> was added.", err=password is None)
     if password is None:
         _print_link(person.email)
@@ -44,21 +46,26 @@ def add(email: str, name: str, admin: bool, password_stdin: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_people(as_json: bool) -> None:
     """List everybody."""
-    rows = [_row(person) for person in people.everybody()]
+    found = people.everybody()
+    roles = people.roles_by_person([person.id for person in found])
+    rows = [_row(person, roles[person.id]) for person in found]
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False))
         return
     for row in rows:
         marks = [word for word in ("admin", "disabled") if row[word]]
-        click.echo(f"{row['email']}\t{row['name']}\t{', '.join(marks)}")
+        click.echo(
+            "\t".join((row["email"], row["name"], ", ".join(marks), ", ".join(row["roles"])))
+        )
 
 
-def _row(person: Person) -> dict[str, object]:
+def _row(person: Person, roles: Sequence[Role]) -> dict[str, Any]:
     seen = person.last_seen_at.isoformat() if person.last_seen_at else None
     return {
         "email": person.email,
         "name": person.name,
         "admin": person.admin,
+        "roles": [role.name for role in roles],
         "active": person.active,
         "disabled": not person.active,
         "last_seen_at": seen,

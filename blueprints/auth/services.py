@@ -8,8 +8,9 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from app import people, sessions
+from app import audit, people, sessions
 from app.database import writing
+from app.devices import device_in_words
 from app.errors import Invalid, NotFound
 from app.extensions import db
 from app.models import Link, Person
@@ -53,8 +54,11 @@ def sign_in(email: str, password: str, device: str, address: str) -> Actor:
     )
     if person is None or not (good and right):
         log.warning("sign-in failed: address=%s", address)
+        audit.note_failure("sign-in failed", email.strip()[:254], address)
         raise Invalid(WRONG, errors=[("email", WRONG)])
     token = sessions.begin(person.id, device, address)
+    with writing():
+        audit.note("signed in", device_in_words(device), Actor.of(person), address)
     log.info("signed in: person=%s address=%s", person.id, address)
     return Actor(person.id, person.name, person.email, person.admin, token=token)
 
@@ -81,6 +85,8 @@ def set_up(token: str, name: str, email: str, password: str) -> Person:
             hashed,
         )
         session.add(person)
+        session.flush()
+        audit.note("set up", audit.name_of(person), Actor.of(person))
     log.info("set up: administrator id=%s", person.id)
     return person
 

@@ -10,6 +10,7 @@ from flask import flash, g, redirect, render_template, request, session, url_for
 from flask_login import login_user, logout_user
 
 from app import people, sessions, throttle
+from app.devices import device_in_words
 from app.errors import NotFound
 from app.permissions import public, signed_in
 from blueprints.auth import bp, services
@@ -156,30 +157,6 @@ def end_session() -> Any:
     ended = sum(sessions.end(g.actor.id, one) for one in ids)
     flash(f"{ended} session{'' if ended == 1 else 's'} ended", "ok")
     return redirect(url_for("auth.sessions_list"), 303)
-
-
-BROWSERS = {
-    "Edg": "Edge",
-    "Firefox": "Firefox",
-    "Chrome": "Chrome",
-    "Safari": "Safari",
-    "curl": "curl",
-}
-SYSTEMS = {
-    "Windows": "Windows",
-    "Android": "Android",
-    "iPhone": "iPhone",
-    "iPad": "iPad",
-    "Mac OS": "macOS",
-    "Linux": "Linux",
-}
-
-
-def device_in_words(agent: str) -> str:
-    """`Chrome on Linux`, as far as what the browser says of itself can be believed."""
-    browser = next((name for mark, name in BROWSERS.items() if mark in agent), "")
-    system = next((name for mark, name in SYSTEMS.items() if mark in agent), "")
-    return " on ".join(filter(None, (browser, system))) or agent[:40] or "Not told"
 
 
 def safe_next(target: str | None) -> str:

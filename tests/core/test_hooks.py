@@ -53,6 +53,7 @@ def test_public_routes_are_these(app):
     found = {r.endpoint for r in app.url_map.iter_rules() if not r.endpoint.endswith("static")}
     open_ones = {e for e in found if right_of(app.view_functions[e]) == (PUBLIC, "")}
     assert open_ones == {
+        "auth.invite",
         "auth.login",
         "auth.logout",
         "auth.reset",

@@ -13,6 +13,7 @@ LAYERS = (
     (
         "app.config",
         "app.current",
+        "app.devices",
         "app.headers",
         "app.logs",
         "app.rules",
@@ -23,8 +24,8 @@ LAYERS = (
     ("app.clock", "app.forms", "app.migrations"),
     ("app.fields",),
     ("app.expressions", "app.models", "app.permissions", "app.database"),
-    ("app.jobs", "app.sessions", "app.tables"),
-    ("app.people", "app.roles", "app.sheets", "app.throttle", "app.worker"),
+    ("app.audit", "app.jobs", "app.mail", "app.sessions", "app.tables"),
+    ("app.invites", "app.people", "app.roles", "app.sheets", "app.throttle", "app.worker"),
     ("app.hooks", "app.pages"),
     ("app.cli", "app.serve"),
     ("app",),
