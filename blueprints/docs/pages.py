@@ -38,6 +38,10 @@ PAGES = (
         "Use", "tables", "Tables and records",
         "Lists and their addresses, forms, history, undo, two people at once, and who may do what.",
     ),
+    Page(
+        "Use", "people", "People",
+        "Invite colleagues, give them roles, end their access, and see what was done.",
+    ),
     Page("Use", "fields", "Field types", "What each type takes, how it is stored, and how it can be filtered."),
     Page("Use", "formulas", "Formulas", "Fields worked out of others: what can be written, and what comes out."),
     Page(

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import click
 from flask import current_app
 
-from app import database, errors, headers, hooks, sessions, throttle, trips
+from app import database, errors, headers, hooks, invites, people, sessions, throttle, trips
 from app.config import CHECKOUT, PREFIX, SETTINGS
 from app.fields import TYPES, FieldType
 from app.permissions import WORKSPACE_RIGHTS, Actor, may, right_of
@@ -224,6 +224,8 @@ def limits() -> dict[str, int]:
         "session_days": sessions.ABSOLUTE // timedelta(days=1),
         "seen_minutes": sessions.SEEN_EVERY // timedelta(minutes=1),
         "device_days": throttle.DEVICE_DAYS,
+        "invite_days": invites.DAYS,
+        "reset_minutes": people.RESET_MINUTES,
         "busy_seconds": database.BUSY_SECONDS,
         "spans": trip.MAX_SPANS,
         "logs": trip.MAX_LOGS,

@@ -8,6 +8,7 @@ from tests.browser.conftest import axe, both_schemes, fits, sign_in
 
 pytest.importorskip("blueprints.equipment", reason="the example these tests use has been deleted")
 pytest.importorskip("blueprints.trips", reason="the pages of trips have been deleted")
+pytest.importorskip("blueprints.people", reason="the pages of people have been deleted")
 pytestmark = pytest.mark.browser
 
 SCREENS = {
@@ -24,6 +25,13 @@ SCREENS = {
     "trips": "/trips/",
     "pipeline": "/trips/pipeline",
     "routes": "/trips/routes",
+    "people": "/people/",
+    "nobody found": "/people/?q=zzzzzz",
+    "invite": "/people/invite",
+    "oneself": "/people/1",
+    "person": "/people/2",
+    "disabled person": "/people/3",
+    "what was done": "/people/events/",
     "manual": "/docs/",
     "cycle": "/docs/cycle",
     "components": "/docs/components",
@@ -63,6 +71,26 @@ def screens(page):
     page.click("text=Save item")
     page.wait_for_selector(".errors")
     yield "form with errors"
+    yield from screens_of_people(page)
+
+
+def screens_of_people(page):
+    """What no address alone shows."""
+    page.goto("/people/invite")
+    page.fill("#email", "bob@example.com")
+    page.click("button:has-text('Invite person')")
+    page.wait_for_selector(".errors")
+    yield "invite with errors"
+    page.goto("/people/2")
+    page.click("text=Password link")
+    page.wait_for_selector("#link")
+    yield "link"
+    page.goto("/people/2")
+    page.click("text=See as this person")
+    page.wait_for_selector("text=You see the app as Bob Brown")
+    yield "seeing as"
+    page.click("button:has-text('Stop')")
+    page.wait_for_selector("nav a:has-text('People')")
 
 
 @pytest.mark.parametrize("size", ["wide", "phone"])
@@ -83,6 +111,24 @@ def test_what_strangers_see_has_no_accessibility_fault(new_page, size, dark):
         page.goto(path)
         assert not axe(page), name
         assert fits(page), name
+
+
+@pytest.mark.parametrize("size", ["wide", "phone"])
+def test_what_an_invited_person_sees_has_no_accessibility_fault(new_page, size):
+    page = new_page()
+    page.goto("/people/invite")
+    page.fill("#email", f"dora.{size}@example.com")
+    page.click("button:has-text('Invite person')")
+    link = page.inner_text("#link")
+    page.goto(link)
+    assert not axe(page), "signed in as somebody else"
+    stranger = new_page(who=None, size=size)
+    stranger.goto(link)
+    stranger.click("text=Set password")
+    stranger.wait_for_selector(".errors")
+    found = both_schemes(stranger, "invited")
+    assert not {name: faults for name, faults in found.items() if faults}
+    assert fits(stranger)
 
 
 def test_no_page_scrolls_sideways(filled):
