@@ -4,8 +4,8 @@ from flask import Blueprint
 
 from app.pages import Nav
 
-bp = Blueprint("people", __name__, url_prefix="/people")
+bp = Blueprint("people", __name__, url_prefix="/people", cli_group="role")
 
 NAV = [Nav("Workspace", "People", "people.index", "people")]
 
-from blueprints.people import views  # noqa: E402, F401
+from blueprints.people import commands, explaining_views, roles, sharing, views  # noqa: E402, F401
