@@ -16,7 +16,7 @@ from sqlalchemy.ext.compiler import compiles
 
 from app import audit, expressions
 from app.database import writing
-from app.errors import Conflict, Invalid, NotFound
+from app.errors import AppError, Conflict, Invalid, NotFound
 from app.extensions import db
 from app.fields import Field
 from app.fields.text import Text
@@ -31,6 +31,7 @@ from app.permissions import (
     refuse_more,
     require,
 )
+from app.permissions import Role as AskedRole
 from app.tables import catalog, ddl, seen
 from app.tables.live import Live
 
@@ -172,6 +173,12 @@ def sizes() -> dict[int, int]:
     return {row[0]: row[1] for row in db.session.execute(query)}
 
 
+def read_ahead(ids: Collection[int]) -> None:
+    """Read the roles of these people with one question, where they are about to be asked for."""
+    known = {id: tuple(map(AskedRole.of, found)) for id, found in of_people(ids).items()}
+    db.session.info.setdefault("roles", {}).update(known)
+
+
 def of_people(ids: Collection[int]) -> dict[int, list[Role]]:
     """The roles of these people, by name."""
     query = (
@@ -203,7 +210,8 @@ def _checked(name: str, rights: Collection[str]) -> tuple[str, list[str]]:
         words = f"The name needs 1 to {LONGEST_NAME} characters"
         raise Invalid(f"{words}.", [("name", words)])
     if unknown := {*rights} - GIVEN_BY_ROLES.keys():
-        raise Invalid(f"No role can give {', '.join(sorted(unknown))}.", [("rights", "unknown")])
+        words = f"No role can give {', '.join(sorted(unknown))}; one can give {', '.join(GIVEN_BY_ROLES)}"
+        raise Invalid(f"{words}.", [("rights", words)])
     return name, sorted(rights)
 
 
@@ -254,7 +262,7 @@ def _check_place(grant: Grant, live: Live) -> None:
     if grant.rule.strip():
         try:
             seen.rule(live, grant.rule.strip())
-        except Invalid as error:
+        except AppError as error:
             raise Invalid(str(error), [("rule", str(error))]) from None
     known = {one.id for one in live.table.fields}
     if grant.hidden - known or grant.readonly - known:
