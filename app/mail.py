@@ -37,12 +37,12 @@ def is_set_up() -> bool:
 
 def send(to: str, subject: str, text: str) -> None:
     """Send a message to one address. Raises MailError."""
+    deliver = _by_smtp if is_set_up() else _to_file
     try:
-        message = _message(to, subject, text)
-        _by_smtp(message, to) if is_set_up() else _to_file(message)
+        deliver(_message(to, subject, text), to)
     except (OSError, ValueError, IndexError, smtplib.SMTPException) as error:
-        log.error("mail could not be sent: %s", type(error).__name__)
-        raise MailError(f"The mail server said no, or nothing ({type(error).__name__}).") from error
+        log.error("mail could not be sent: %r", error)
+        raise MailError("The log of the app says why.") from error
 
 
 def _message(to: str, subject: str, text: str) -> EmailMessage:
@@ -94,7 +94,7 @@ def _connected(server: SplitResult) -> smtplib.SMTP:
     return smtp
 
 
-def _to_file(message: EmailMessage) -> None:
+def _to_file(message: EmailMessage, _to: str) -> None:
     """`instance/mail/<time>-<number>.eml`, for its owner alone: links in it let people in."""
     folder = Path(current_app.config["ROUNDTRIP_INSTANCE"]) / "mail"
     folder.mkdir(exist_ok=True)

@@ -54,7 +54,9 @@ def sign_in(email: str, password: str, device: str, address: str) -> Actor:
     )
     if person is None or not (good and right):
         log.warning("sign-in failed: address=%s", address)
-        audit.note_failure("sign-in failed", email.strip()[:254], address)
+        # what is no email of ours may be a password, typed into the wrong field
+        whose = audit.name_of(person) if person is not None else "unknown email"
+        audit.note_failure("sign-in failed", whose, address)
         raise Invalid(WRONG, errors=[("email", WRONG)])
     token = sessions.begin(person.id, device, address)
     with writing():
@@ -86,6 +88,7 @@ def set_up(token: str, name: str, email: str, password: str) -> Person:
         )
         session.add(person)
         session.flush()
+        people.end_access(person.id)  # of somebody who was here before, nothing goes on
         audit.note("set up", audit.name_of(person), Actor.of(person))
     log.info("set up: administrator id=%s", person.id)
     return person

@@ -90,7 +90,7 @@ def screens_of_people(page):
     page.wait_for_selector("text=You see the app as Bob Brown")
     yield "seeing as"
     page.click("button:has-text('Stop')")
-    page.wait_for_selector("nav a:has-text('People')")
+    page.wait_for_selector("nav a:has-text('People')", state="attached")
 
 
 @pytest.mark.parametrize("size", ["wide", "phone"])
