@@ -7,7 +7,7 @@ from typing import Any
 from flask import current_app, flash, g, redirect, render_template, request, url_for
 
 from app import roles
-from app.errors import Conflict, Invalid
+from app.errors import AppError, Conflict, Invalid
 from app.permissions import ACTIONS, OPENED, requires, signed_in
 from app.tables import catalog, changing
 from app.tables.live import Live
@@ -16,7 +16,6 @@ from blueprints.people import bp, explaining, granting, grid
 ROLE = "/roles/<int(max=2147483647):role_id>"
 LINE = f"{ROLE}/grants/<int(max=1000):number>"
 TABLE = "/tables/<tool>/<table>/"
-
 
 
 @bp.context_processor
