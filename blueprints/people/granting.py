@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -40,12 +40,13 @@ class Line:
 
 
 class Look(NamedTuple):
-    """What can be said of a rule: in words, whether it looks at all records, and whether it is met by
-    none for those who have the role."""
+    """What can be said of a rule: in words, whether it looks at all records, whether it is met by none
+    for those who have the role, and the fields that get an index when it is saved."""
 
     words: str = ""
     looks_at_all: bool = False
     refuses: bool = False
+    indexes: Sequence[str] = ()
 
     def __bool__(self) -> bool:
         """Whether there is anything to show before it is saved."""
@@ -81,7 +82,8 @@ def look(line: Line) -> Look:
         having = roles.people_with(line.role.id)
         refuses = bool(having) and roles.refuses_everybody(line.live, rule, having)
         words = grid.rule_in_words(line.live, rule)
-        return Look(words, roles.looks_at_all(line.live, rule), refuses)
+        lacking = [one.label for one in roles.lacking_index(line.live, rule)]
+        return Look(words, roles.looks_at_all(line.live, rule), refuses, lacking)
     except AppError:
         return Look()
 
@@ -95,7 +97,7 @@ def save(actor: Actor, line: Line, sent: Mapping[str, str]) -> Look | None:
     checked = roles.check(line.grant)
     found = look(replace(line, grant=checked))
     if "look" in sent or (found.refuses and "anyway" not in sent):
-        return found if found else Look("Every record", False, False)
+        return found if found else Look("Every record")
     _put(actor, line, [checked])
     return None
 
