@@ -191,8 +191,8 @@ def mentioned(text: str) -> set[str]:
     return names | {ast.unparse(one) for one in dotted if isinstance(one.value, ast.Name)}
 
 
-INDEXED = (ast.Eq, ast.In, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
-"""The comparisons that an index of one side answers."""
+INDEXED = (ast.Eq, ast.In)
+"""The comparisons that an index of one side answers; of the others, what is blank has to be looked at."""
 
 
 def compared(text: str) -> set[str]:

@@ -56,7 +56,8 @@ def open_up(actor: Actor, live: Live, version: int | None, access: str) -> Table
     """Say what everybody may do with a table that was seen in this version. Raises Invalid, Conflict,
     NotFound, and Forbidden where the actor would give what they have not."""
     if access not in OPENED:
-        raise Invalid(errors=[("access", "Choose who may use it")])
+        words = f"Choose who may use it: {', '.join(OPENED)}"
+        raise Invalid(f"{words}.", [("access", words)])
     with writing(), history.acting(actor):
         now = held(actor, live.table.id, version, right="share")
         _check_access(actor, now, access)
