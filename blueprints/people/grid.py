@@ -135,7 +135,8 @@ def _of_table(live: Live, given: list[tuple[Grant, int]]) -> Iterator[Row]:
     yield replace(_whole(table.label, whole, given), table=address)
     for one in [one for one in given if (one[0].tool, one[0].table) == (table.tool, table.id)]:
         given.remove(one)
-        yield Row(table.label, *one, only=limits(live, one[0]), table=address)
+        only = limits(live, one[0]) or "without fields that are not there any more"
+        yield Row(table.label, *one, only=only, table=address)
 
 
 def _whole(label: str, empty: Grant, given: list[tuple[Grant, int]]) -> Row:
