@@ -301,6 +301,16 @@ def require(actor: Actor | None, action: str, subject: str | Guarded = "") -> No
         raise Forbidden(_refusal(actor, action, subject))
 
 
+def refuse_more(actor: Actor, actions: Iterable[str], table: Guarded) -> None:
+    """Raise Forbidden where somebody would give what they may not do with all records of a table."""
+    have = {action for one in grants(actor, table) if one.whole for action in one.actions}
+    wanted = {*actions}
+    if more := [one for one in ACTIONS if one in wanted and one not in have]:
+        raise Forbidden(
+            f"You cannot give “{', '.join(more)}” on {table.label}: you do not have it."
+        )
+
+
 def _refusal(actor: Actor | None, action: str, subject: str | Guarded) -> str:
     if action == IN_PERSON:
         return "Only the person themselves can do this, signed in with their password."

@@ -6,18 +6,33 @@ what each role may do with that one table, as far as they may do it themselves w
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
 
+from app import audit, expressions
 from app.database import writing
-from app.errors import Conflict, Forbidden, Invalid, NotFound
+from app.errors import AppError, Conflict, Invalid, NotFound
 from app.extensions import db
+from app.fields import Field
+from app.fields.text import Text
 from app.models import MEMBERSHIP, Person, Role
-from app.permissions import ACTIONS, GIVEN_BY_ROLES, Actor, Grant, grant_of, grants, require
-from app.tables import catalog, seen
+from app.permissions import (
+    ACTIONS,
+    GIVEN_BY_ROLES,
+    Actor,
+    Grant,
+    grant_of,
+    grants,
+    refuse_more,
+    require,
+)
+from app.permissions import Role as AskedRole
+from app.tables import catalog, ddl, seen
 from app.tables.live import Live
 
 LONGEST_NAME, MOST_GRANTS = 60, 500
@@ -79,7 +94,29 @@ def create(
             name=name, description=description.strip()[:500], rights=rights, grants=documents
         )
         session.add(made)
+        audit.note("role added", name, actor)
     return made
+
+
+def copy(actor: Actor, role_id: int) -> Role:
+    """A role that gives the same as this one, which nobody has yet; it is called like it, with a number.
+    Raises NotFound, Forbidden."""
+    require(actor, "people")
+    with writing() as session:
+        role = _held(role_id, None)
+        taken = {one.name.lower() for one in everything()}
+        name = next(one for one in _numbered(role.name) if one.lower() not in taken)
+        made = Role(name=name, description=role.description, rights=role.rights, grants=role.grants)
+        session.add(made)
+        audit.note("role added", name, actor)
+    return made
+
+
+def _numbered(name: str) -> Iterable[str]:
+    """`Sales 2`, `Sales 3`, and so on; of `Sales 2` too."""
+    stem = re.sub(r" \d{1,6}$", "", name)
+    for number in range(2, 10**6):
+        yield f"{stem[: LONGEST_NAME - 7]} {number}"
 
 
 def change(
@@ -94,7 +131,8 @@ def change(
         if role.name != name:
             _refuse_taken(name, role.id)
         role.name, role.description, role.rights = name, description.strip()[:500], rights
-        role.grants = [one.document() for one in _checked_grants(granted)]
+        _set_grants(role, granted)
+        audit.note("role changed", name, actor)
     return role
 
 
@@ -109,6 +147,7 @@ def delete(actor: Actor, role_id: int) -> None:
             raise Conflict(
                 f"{names}{more} still have the role {role.name}. Take it from them first."
             )
+        audit.note("role deleted", role.name, actor)
         session.delete(role)
 
 
@@ -126,6 +165,18 @@ def assign(person_id: int, role_ids: Collection[int]) -> None:
     rows = [{"person_id": person_id, "role_id": one} for one in sorted(set(role_ids))]
     if rows:
         db.session.execute(sa.insert(MEMBERSHIP), rows)
+
+
+def sizes() -> dict[int, int]:
+    """How many people have each role that anybody has."""
+    query = sa.select(MEMBERSHIP.c.role_id, sa.func.count()).group_by(MEMBERSHIP.c.role_id)
+    return {row[0]: row[1] for row in db.session.execute(query)}
+
+
+def read_ahead(ids: Collection[int]) -> None:
+    """Read the roles of these people with one question, where they are about to be asked for."""
+    known = {id: tuple(map(AskedRole.of, found)) for id, found in of_people(ids).items()}
+    db.session.info.setdefault("roles", {}).update(known)
 
 
 def of_people(ids: Collection[int]) -> dict[int, list[Role]]:
@@ -159,7 +210,8 @@ def _checked(name: str, rights: Collection[str]) -> tuple[str, list[str]]:
         words = f"The name needs 1 to {LONGEST_NAME} characters"
         raise Invalid(f"{words}.", [("name", words)])
     if unknown := {*rights} - GIVEN_BY_ROLES.keys():
-        raise Invalid(f"No role can give {', '.join(sorted(unknown))}.", [("rights", "unknown")])
+        words = f"No role can give {', '.join(sorted(unknown))}; one can give {', '.join(GIVEN_BY_ROLES)}"
+        raise Invalid(f"{words}.", [("rights", words)])
     return name, sorted(rights)
 
 
@@ -173,11 +225,22 @@ def _refuse_taken(name: str, but: int = 0) -> None:
 # Grants ----------------------------------------------------------------------------------------
 
 
-def _checked_grants(granted: Sequence[Grant]) -> list[Grant]:
-    """Grants as they are kept. Raises Invalid with what cannot be, by the field of its form."""
+def _checked_grants(granted: Sequence[Grant], kept: Collection[Grant] = ()) -> list[Grant]:
+    """Grants as they are kept; those that were kept before may be of what is not there any more. Raises
+    Invalid with what cannot be, by the field of its form."""
     if len(granted) > MOST_GRANTS:
         raise Invalid(f"A role has up to {MOST_GRANTS} lines; split it into two.")
-    return [check(one) for one in granted if one.actions]
+    found = [one if one in kept else check(one) for one in granted if one.actions]
+    for one in found:
+        if one not in kept:
+            _index(one)
+    return found
+
+
+def _set_grants(role: Role, granted: Iterable[Grant]) -> None:
+    kept = {replace(one, by="") for one in grants_in(role)}
+    wanted = [replace(one, by="") for one in granted]
+    role.grants = [one.document() for one in _checked_grants(wanted, kept)]
 
 
 def check(grant: Grant) -> Grant:
@@ -199,7 +262,7 @@ def _check_place(grant: Grant, live: Live) -> None:
     if grant.rule.strip():
         try:
             seen.rule(live, grant.rule.strip())
-        except Invalid as error:
+        except AppError as error:
             raise Invalid(str(error), [("rule", str(error))]) from None
     known = {one.id for one in (*live.table.fields, *(one.field for one in live.table.dropped))}
     if grant.hidden - known or grant.readonly - known:
@@ -210,27 +273,54 @@ def _check_place(grant: Grant, live: Live) -> None:
 def share(
     actor: Actor, live: Live, role_id: int, version: int | None, actions: Collection[str]
 ) -> Role:
-    """Say what a role may do with all records of one table; its lines with a rule stay as they are.
+    """Say what a role may do with all records of one table; its lines with a rule stay as they are, and
+    so does what the actor could not give.
 
     Raises Forbidden where the actor would give what they have not, NotFound, Conflict."""
-    require(actor, "share", live.table)
-    refuse_more(actor, live, actions)
+    return share_all(actor, live, {role_id: (version, actions)})[0]
+
+
+def share_all(
+    actor: Actor, live: Live, wanted: Mapping[int, tuple[int | None, Collection[str]]]
+) -> list[Role]:
+    """The same of several roles, by id, each as it was seen in a version: all are changed, or none."""
     with writing():
-        role = _held(role_id, version)
-        others = [one for one in grants_in(role) if not (one.table == live.table.id and one.whole)]
-        given = Grant("", frozenset(actions), tool=live.table.tool, table=live.table.id)
-        role.grants = [one.document() for one in _checked_grants([*others, given])]
+        require(actor, "share", live.whole.table)
+        return [
+            _share(actor, live.whole, _held(role_id, version), frozenset(actions))
+            for role_id, (version, actions) in sorted(wanted.items())
+        ]
+
+
+def _share(actor: Actor, live: Live, role: Role, actions: frozenset[str]) -> Role:
+    before = given_on(role, live)
+    refuse_more(actor, actions - before, live.table)
+    wanted = actions | (before - may_give(actor, live))
+    if wanted != before:
+        others = [one for one in grants_in(role) if not (_is_on(one, live) and one.whole)]
+        given = Grant("", wanted, tool=live.table.tool, table=live.table.id)
+        _set_grants(role, [*others, given])
+        audit.note("role changed", f"{role.name}: {live.table.label}", actor)
     return role
 
 
-def refuse_more(actor: Actor, live: Live, actions: Collection[str]) -> None:
-    """Raise Forbidden where the actor may not do all of this with all records of a table."""
-    mine = [one for one in grants(actor, live.whole.table) if one.whole]
-    have = frozenset[str]().union(*(one.actions for one in mine))
-    if more := [one for one in ACTIONS if one in actions and one not in have]:
-        raise Forbidden(
-            f"You cannot give “{', '.join(more)}” on {live.table.label}: you do not have it."
-        )
+def _is_on(grant: Grant, live: Live) -> bool:
+    return (grant.tool, grant.table) == (live.table.tool, live.table.id)
+
+
+def given_on(role: Role, live: Live) -> frozenset[str]:
+    """What the lines of a role that are for this one table give on all of its records."""
+    found = [one.actions for one in grants_in(role) if _is_on(one, live) and one.whole]
+    return frozenset[str]().union(*found)
+
+
+def may_give(actor: Actor, live: Live) -> frozenset[str]:
+    """What somebody may do with all records of a table, and so may let others do who may share it."""
+    mine = [one.actions for one in grants(actor, live.whole.table) if one.whole]
+    return frozenset[str]().union(*mine)
+
+
+# Rules -----------------------------------------------------------------------------------------
 
 
 def refuses_everybody(live: Live, rule: str, people: Sequence[Any]) -> bool:
@@ -248,3 +338,78 @@ def _meets_one(live: Live, found: Any, person: Any) -> bool:
     wanted = found.expression.rule({**columns, **asker})
     query = sa.select(sa.literal(1)).select_from(live.whole.sql).where(wanted).limit(1)
     return db.session.scalar(query) is not None
+
+
+class _Plan(sa.Executable, sa.ClauseElement):
+    """How the database would find what a statement asks for."""
+
+    inherit_cache = False
+
+    def __init__(self, statement: sa.Select[Any]) -> None:
+        self.statement = statement
+
+
+@compiles(_Plan)
+def _explain(element: _Plan, compiler: Any, **options: Any) -> str:
+    how = "EXPLAIN QUERY PLAN" if compiler.dialect.name == "sqlite" else "EXPLAIN"
+    return f"{how} {compiler.process(element.statement, **options)}"
+
+
+def looks_at_all(live: Live, rule: str) -> bool:
+    """Whether no index helps to find the records that meet a rule: then the database looks at all of
+    them for whoever has it. Raises Refused, AppError."""
+    live = live.whole
+    found = seen.rule(live, rule)
+    nobody = {"me.roles": ["-"], "me": 0, "me.name": "-", "me.email": "-"}
+    values = {**expressions.around(), **nobody}
+    columns = {name: one.type.expression(one, live) for name, one in found.uses.items()}
+    wanted = found.expression.rule({**values, **columns})
+    query: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(live.sql).where(wanted)
+    plan = "\n".join(str(row[-1]) for row in _plan_of(query))
+    if db.engine.dialect.name == "sqlite":
+        return re.search(rf"^SCAN {re.escape(live.sql.name)}\b", plan, re.MULTILINE) is not None
+    return f"Seq Scan on {live.sql.name}" in plan or "Index Cond" not in plan
+
+
+def _plan_of(query: sa.Select[Any]) -> Sequence[Any]:
+    """PostgreSQL would read a small table whole even where there is an index."""
+    connection = db.session.connection()
+    if connection.dialect.name == "sqlite":
+        return connection.execute(_Plan(query)).all()
+    connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+    found = connection.execute(_Plan(query)).all()
+    connection.exec_driver_sql("SET LOCAL enable_seqscan TO DEFAULT")
+    return found
+
+
+LONGEST_INDEXED = 600
+"""Characters: PostgreSQL takes no longer ones into an index."""
+
+
+def _index(grant: Grant) -> None:
+    """Give the fields that a rule compares an index each, where they have none."""
+    if grant.rule and grant.table is not None:
+        live = catalog.by_id(grant.table)
+        for one in lacking_index(live, grant.rule):
+            ddl.index(live.sql.name, one.name)
+
+
+def lacking_index(live: Live, rule: str) -> list[Field]:
+    """The fields that get an index when a rule is saved: those that it compares and that have none, of a
+    table that was made in the browser. Raises Refused."""
+    compared = expressions.compared(rule)
+    wanted = [
+        one for one in live.table.fields if one.name in compared and _can_be_indexed(live, one)
+    ]
+    if not wanted:
+        return []
+    there = sa.inspect(db.session.connection()).get_indexes(live.sql.name)
+    first = {one["column_names"][0] for one in there}
+    return [one for one in wanted if one.name not in first]
+
+
+def _can_be_indexed(live: Live, field: Field) -> bool:
+    if live.written or field.name not in live.sql.c:
+        return False
+    kind = field.type
+    return not isinstance(kind, Text) or kind.longest(field) <= LONGEST_INDEXED

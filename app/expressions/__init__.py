@@ -31,8 +31,8 @@ BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001))))
 """What no text begins or ends with."""
 
 __all__ = [
-    "CLOCK", "FUNCTIONS", "ME", "Expression", "Refused", "around", "condition", "mentioned",
-    "parse", "together", "too_much",
+    "CLOCK", "FUNCTIONS", "ME", "Expression", "Refused", "around", "compared", "condition",
+    "mentioned", "parse", "together", "too_much",
 ]  # fmt: skip
 
 
@@ -189,6 +189,22 @@ def mentioned(text: str) -> set[str]:
     names = {one.id for one in parts if isinstance(one, ast.Name)}
     dotted = (one for one in parts if isinstance(one, ast.Attribute))
     return names | {ast.unparse(one) for one in dotted if isinstance(one.value, ast.Name)}
+
+
+INDEXED = (ast.Eq, ast.In)
+"""The comparisons that an index of one side answers; of the others, what is blank has to be looked at."""
+
+
+def compared(text: str) -> set[str]:
+    """The names of which an index may help to find what an expression asks for. Raises Refused."""
+    parts = (one for one in ast.walk(tree(text)[0]) if isinstance(one, ast.Compare))
+    sides = (
+        side
+        for one in parts
+        if all(isinstance(sign, INDEXED) for sign in one.ops)
+        for side in (one.left, *one.comparators)
+    )
+    return {one.id for one in sides if isinstance(one, ast.Name)}
 
 
 def together(one: Expression, inner: Mapping[str, tuple[int, int]]) -> tuple[int, int]:

@@ -39,6 +39,10 @@ PAGES = (
         "Lists and their addresses, forms, history, undo, two people at once, and who may do what.",
     ),
     Page(
+        "Use", "rights", "Rights",
+        "Roles, rules and fields: who may do what with which records, who can give it, and why.",
+    ),
+    Page(
         "Use", "people", "People",
         "Invite colleagues, give them roles, end their access, and see what was done.",
     ),

@@ -6,17 +6,25 @@ import json
 
 import click
 
-from app import people
-from blueprints.people import bp
+from app import roles
+from blueprints.people import bp, grid
 
 
 @bp.cli.command("list")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_roles(as_json: bool) -> None:
-    """List the roles that people can have."""
-    rows = [{"name": one.name, "description": one.description} for one in people.all_roles()]
+    """List the roles: who has how many, and what each gives."""
+    sizes = roles.sizes()
+    found = [(one, sizes.get(one.id, 0)) for one in roles.everything()]
     if as_json:
+        rows = [
+            {
+                "id": one.id, "name": one.name, "description": one.description, "people": size,
+                "rights": one.rights, "grants": one.grants,
+            }
+            for one, size in found
+        ]  # fmt: skip
         click.echo(json.dumps(rows, ensure_ascii=False))
         return
-    for row in rows:
-        click.echo("\t".join(row.values()))
+    for one, size in found:
+        click.echo(f"{one.name}\t{size}\t{'; '.join(grid.gives(one)) or 'nothing yet'}")

@@ -169,6 +169,17 @@ def table(actor: Actor, tool: str, name: str) -> Live:
     return catalog.get(actor, tool, name, "design")
 
 
+def may_share(actor: Actor, table: Table | None) -> bool:
+    """Whether the actor says who may use the table; of a new one its maker does."""
+    return table is None or may(actor, "share", table)
+
+
+def of_sharer(actor: Actor, live: Live, drawing: Drawing) -> Drawing:
+    """The drawing; who may use the table stays as it is where that is not the actor's to say."""
+    shared = may_share(actor, live.table)
+    return drawing if shared else replace(drawing, access=live.table.access)
+
+
 def source(live: Live) -> str:
     """The file that declares a table, or its folder; empty where that was done in the browser."""
     if not live.written:

@@ -172,7 +172,8 @@ def _design_page(drawn: Drawing, table: Table | None = None, **more: Any) -> Any
     page = {
         "table": table, "drawing": drawn, "sketch": sketch, "inputs": forms.preview(sketch),
         "example": drawing.example, "settings_of": partial(forms.settings_of, g.actor), "new_id": drawing.new_id(),
-        "types": drawing.kinds(drawn), "sorts": drawing.sorts(drawn), "access": ACCESS,
+        "types": drawing.kinds(drawn), "sorts": drawing.sorts(drawn),
+        "access": ACCESS if services.may_share(g.actor, table) else {},
         "tools": services.open_tools(g.actor),
         "steps": changing.compare(table, sketch) if table else (), "sent": request.form,
         "version": forms.version(request.form) or sketch.version, "examined": None, "errors": [],
@@ -196,7 +197,8 @@ def settings(tool: str, table: str) -> Any:
 @signed_in
 def change(tool: str, table: str) -> Any:
     """Change a table, or show what would happen, or the form with one field more, less or elsewhere."""
-    live, drawn = services.table(g.actor, tool, table), forms.drawing(request.form)
+    live = services.table(g.actor, tool, table)
+    drawn = services.of_sharer(g.actor, live, forms.drawing(request.form))
     if forms.is_step(request.form):
         return _design_page(drawn, live.table)
     drawn = services.proposed(g.actor, live, drawn)

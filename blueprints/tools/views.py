@@ -277,6 +277,7 @@ def _page(name: str, live: Live, record: Any = None, **values: Any) -> str:
         "can": lambda action: may(g.actor, action, table),
         "name": _named(live, record.id, record) if record is not None else "",
         "settings": _there("studio.settings", tool=table.tool, table=table.name),
+        "sharing": _there("people.sharing", tool=table.tool, table=table.name),
         "own": f"{table.tool}/{table.name}_" if live.written else "",
     }  # fmt: skip
     return render_template(f"tools/{name}", **{**common, **values})

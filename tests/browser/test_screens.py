@@ -33,6 +33,10 @@ SCREENS = {
     "person": "/people/2",
     "disabled person": "/people/3",
     "what was done": "/people/events/",
+    "roles": "/people/roles/",
+    "new role": "/people/roles/new",
+    "who may use items": "/people/tables/equipment/item/",
+    "why": "/people/why?person=2&table=equipment/item&action=update",
     "manual": "/docs/",
     "cycle": "/docs/cycle",
     "components": "/docs/components",
@@ -73,6 +77,7 @@ def screens(page):
     page.wait_for_selector(".errors")
     yield "form with errors"
     yield from screens_of_people(page)
+    yield from screens_of_roles(page)
 
 
 def screens_of_people(page):
@@ -92,6 +97,40 @@ def screens_of_people(page):
     yield "seeing as"
     page.click("button:has-text('Stop')")
     page.wait_for_selector("nav a:has-text('People')", state="attached")
+
+
+def screens_of_roles(page):
+    """A role with a line that has a rule, and what is said of what cannot be."""
+    page.goto("/people/roles/new")
+    page.click("button:has-text('Create role')")
+    page.wait_for_selector(".errors")
+    yield "new role with errors"
+    page.goto("/people/roles/")
+    if page.locator("tbody a:has-text('Sales')").count() == 0:
+        page.goto("/people/roles/new")
+        page.fill("[name=name]", "Sales")
+        page.click("button:has-text('Create role')")
+        page.wait_for_selector("h1:has-text('Sales')")
+        page.goto(f"{page.url}/grants/new?table=equipment/item")
+        page.check("#do-read")
+        page.fill("#rule", "id > 0")
+        page.click(".form-foot .primary")
+        page.wait_for_selector("h1:has-text('Sales')")
+    else:
+        page.click("tbody a:has-text('Sales')")
+    role = page.url
+    yield "role"
+    page.check("[aria-label='Items where Number is more than 0: design']")
+    page.click("button:has-text('Save role')")
+    page.wait_for_selector(".errors")
+    yield "role with errors"
+    page.goto(f"{role}/grants/1")
+    page.click("text=What can stand in a rule")
+    yield "line of a role"
+    page.fill("#rule", "nothing == me")
+    page.click(".form-foot .primary")
+    page.wait_for_selector(".errors")
+    yield "line with errors"
 
 
 @pytest.mark.parametrize("size", ["wide", "phone"])

@@ -16,6 +16,7 @@ from app import people
 from app.database import writing
 from app.extensions import db
 from app.models import Event, Role
+from tests.people.granted import cases, on_cases, role_of_bob  # noqa: F401  fixtures
 
 
 @pytest.fixture

@@ -171,5 +171,6 @@ def test_an_unknown_role_is_refused_and_those_that_exist_are_named(runner, new_r
 
 def test_roles_are_listed_by_a_command(runner, new_role):
     new_role("Sales", description="Sells"), new_role("Office")
-    assert runner.invoke(args=["role", "list"]).output == "Office\t\nSales\tSells\n"
+    told = runner.invoke(args=["role", "list"]).output
+    assert told == "Office\t0\tnothing yet\nSales\t0\tnothing yet\n"
     assert '"name": "Office"' in runner.invoke(args=["role", "list", "--json"]).output

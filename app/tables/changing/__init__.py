@@ -11,11 +11,11 @@ converting  the change as a job, where records are converted; and what is droppe
 from __future__ import annotations
 
 from app.tables.changing import converting as _converting  # noqa: F401  its kind of job
-from app.tables.changing.applying import Version, apply, restore, versions
+from app.tables.changing.applying import Version, apply, open_up, restore, versions
 from app.tables.changing.comparing import Step, compare, new_id
 from app.tables.changing.examining import Check, Dependent, Examination, Sample, examine
 
 __all__ = [
     "Check", "Dependent", "Examination", "Sample", "Step", "Version", "apply", "compare", "examine",
-    "new_id", "restore", "versions",
+    "new_id", "open_up", "restore", "versions",
 ]  # fmt: skip

@@ -16,7 +16,7 @@ from app.extensions import db
 from app.fields import Field
 from app.fields.names import bare
 from app.models import Change, Job
-from app.permissions import Actor, require
+from app.permissions import OPENED, Actor, refuse_more, require
 from app.tables import catalog, ddl, history
 from app.tables.changing import columns
 from app.tables.changing.comparing import sources
@@ -36,18 +36,39 @@ def apply(
 
     `choices` say, by the name of a field, what to do with values that do not fit: see `Check.offers`.
     An added field is filled with its default where FILL is chosen. Raises Invalid where something
-    stands in the way, Conflict, Forbidden, NotFound.
+    stands in the way, Conflict, NotFound, and Forbidden: who may use it says who may share it.
     """
     choices = dict(choices or {})
     if obstacles := examine(actor, live, new).blocked(choices):
         raise Invalid(errors=obstacles)
     with writing(), history.acting(actor):
-        plan = Plan(actor, held(actor, live.table.id, version), new, choices)
+        now = held(actor, live.table.id, version)
+        _check_access(actor, now, new.access)
+        plan = Plan(actor, now, new, choices)
         if not plan.slow:
             return publish(plan)
         arguments = {"table_id": live.table.id, "version": version, "choices": choices}
         title = f"Change {live.table.label}"
         return jobs.enqueue(actor, KIND, title, {**arguments, "new": told(new)})
+
+
+def open_up(actor: Actor, live: Live, version: int | None, access: str) -> Table:
+    """Say what everybody may do with a table that was seen in this version. Raises Invalid, Conflict,
+    NotFound, and Forbidden where the actor would give what they have not."""
+    if access not in OPENED:
+        words = f"Choose who may use it: {', '.join(OPENED)}"
+        raise Invalid(f"{words}.", [("access", words)])
+    with writing(), history.acting(actor):
+        now = held(actor, live.table.id, version, right="share")
+        _check_access(actor, now, access)
+        return publish(Plan(actor, now, replace(now.table, access=access), {}))
+
+
+def _check_access(actor: Actor, live: Live, access: str) -> None:
+    before = live.table.access
+    if access in OPENED and access != before:
+        require(actor, "share", live.table)
+        refuse_more(actor, OPENED[access] - OPENED[before], live.table)
 
 
 def restore(actor: Actor, live: Live, field_id: str) -> Table:
@@ -96,7 +117,9 @@ def read(table: Table, told: Mapping[str, Any]) -> Table:
 # In one transaction ----------------------------------------------------------------------------
 
 
-def held(actor: Actor, table_id: int, version: int | None, job_id: int = 0) -> Live:
+def held(
+    actor: Actor, table_id: int, version: int | None, job_id: int = 0, right: str = "design"
+) -> Live:
     """A table that nobody else writes or changes until the transaction ends; None takes any version.
     Raises NotFound, Forbidden, and Conflict where somebody else has changed it or is about to."""
     catalog.hold(table_id, alone=True)
@@ -104,7 +127,7 @@ def held(actor: Actor, table_id: int, version: int | None, job_id: int = 0) -> L
     if found.state not in catalog.IN_USE:
         raise NotFound(catalog.GONE)
     live = catalog.live_of(found)
-    require(actor, "design", live.table)
+    require(actor, right, live.table)
     if version is not None and found.version != version:
         raise Conflict("Somebody else has changed this table while you had its settings open.")
     if other := next((one for one in under_way(table_id) if one.id != job_id), None):
