@@ -36,7 +36,7 @@ def northwind() -> Path:
 def upload() -> Callable[..., Any]:
     """Sends a file; the answer."""
 
-    def send(browser: Any, content: bytes = PEOPLE, name: str = "people.csv") -> Any:
+    def send(browser: Any, content: bytes = PEOPLE, name: str = "crew.csv") -> Any:
         return browser.send("/studio/import", file=(io.BytesIO(content), name))
 
     return send
@@ -46,7 +46,7 @@ def upload() -> Callable[..., Any]:
 def made(upload: Any, work: Any) -> Callable[..., Any]:
     """Imports a file as it is proposed, with these changes; the job's page."""
 
-    def make(browser: Any, content: bytes = PEOPLE, file: str = "people.csv", **said: Any) -> Any:
+    def make(browser: Any, content: bytes = PEOPLE, file: str = "crew.csv", **said: Any) -> Any:
         kept = upload(browser, content, file)
         assert kept.status_code == 303, kept.text
         started = browser.send(kept.location, **said)

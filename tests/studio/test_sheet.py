@@ -56,8 +56,8 @@ def test_the_page_says_what_was_found_and_why(bob, upload):
 
 def test_leading_zeros_stay_and_blanks_are_blank(bob, made, stored):
     made(bob)
-    assert stored("people")[0] == ("007", "Ada", date(1815, 12, 10), True)
-    assert stored("people")[2] == ("009", "Alan", None, None)
+    assert stored("crew")[0] == ("007", "Ada", date(1815, 12, 10), True)
+    assert stored("crew")[2] == ("009", "Alan", None, None)
 
 
 def test_it_takes_five_clicks_and_the_file(bob, upload, work):
@@ -70,13 +70,13 @@ def test_it_takes_five_clicks_and_the_file(bob, upload, work):
         re.search(r'action="(/studio/import/[^"]+)" novalidate data-main', page.text)[1], **sent
     )
     work()
-    assert "Open People" in bob.get(started.location).text
+    assert "Open Crew" in bob.get(started.location).text
 
 
 def test_a_second_one_of_that_name_gets_a_number(bob, made, table):
     made(bob)
     made(bob)
-    assert table("people_2", "people_2").label == "People 2"
+    assert table("crew_2", "crew_2").label == "Crew 2"
 
 
 def test_the_same_form_sent_twice_makes_one_job(bob, upload):
@@ -96,19 +96,19 @@ def test_a_new_table_is_seen_by_its_maker_and_administrators_only(app, alice, bo
         people.add("dora@example.com", "Dora Diaz", password="several good words")
     made(bob)
     dora = sign_in(app, "dora")
-    assert bob.get("/studio/people/people/").status_code == 200
-    assert alice.get("/studio/people/people/").status_code == 200
-    assert dora.get("/studio/people/people/").status_code == 404
-    assert dora.get("/tools/people/people/").status_code == 404
-    assert "People" not in dora.get("/studio/").text.replace("<b>People", "")
-    assert alice.get("/tools/people/people/").status_code == 200
+    assert bob.get("/studio/crew/crew/").status_code == 200
+    assert alice.get("/studio/crew/crew/").status_code == 200
+    assert dora.get("/studio/crew/crew/").status_code == 404
+    assert dora.get("/tools/crew/crew/").status_code == 404
+    assert "Crew" not in dora.get("/studio/").text.replace("<b>Crew", "")
+    assert alice.get("/tools/crew/crew/").status_code == 200
 
 
 def test_an_open_one_is_seen_by_all_and_designed_by_none_of_them(app, alice, bob, made, table):
     made(alice, access="read")
-    assert table("people").access == "read"
-    assert bob.get("/tools/people/people/").status_code == 200
-    assert bob.get("/studio/people/people/").status_code == 403
+    assert table("crew").access == "read"
+    assert bob.get("/tools/crew/crew/").status_code == 200
+    assert bob.get("/studio/crew/crew/").status_code == 403
 
 
 # Overriding ------------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ def test_labels_types_and_columns_are_a_persons_choice(bob, made, table, stored)
 )  # fmt: skip
 def test_a_column_takes_any_type_that_its_values_can_be(bob, made, stored, word, value):
     made(bob, **{"type-0": word})
-    assert stored("people")[0][0] == value
+    assert stored("crew")[0][0] == value
 
 
 def test_a_type_that_refuses_cells_is_shown_before_anything_runs(app, bob, upload):
@@ -158,7 +158,7 @@ def test_or_such_rows_are_left_out_and_listed(bob, made, stored):
     assert "<b>1</b> row stored" in page.text
     assert "<b>3</b> rows left out" in page.text
     assert "Ada" in page.text
-    assert stored("people") == [("010", 42, None, None)]
+    assert stored("crew") == [("010", 42, None, None)]
 
 
 def test_a_choice_that_was_suggested_can_be_taken(bob, made, upload, table):
@@ -318,7 +318,7 @@ def test_the_same_form_sent_four_times_at_once_makes_one_job(app, bob, upload):
 
 def test_only_those_who_may_see_a_job_get_a_link_to_it(alice, bob, made):
     made(alice, access="read")
-    history = "/tools/people/people/history"
+    history = "/tools/crew/crew/history"
     assert 'href="/jobs/1"' in alice.get(history).text
     assert 'href="/jobs/1"' not in bob.get(history).text
 

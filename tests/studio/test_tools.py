@@ -33,15 +33,15 @@ def test_tools_are_listed_with_their_tables(app, made, bob):
     made(bob)
     found = json.loads(flask(app, "list", "--json").stdout)
     assert {"tool": "visitors", "table": "visitor", "label": "Visitors"} in found
-    assert {"tool": "people", "table": "people", "label": "People"} in found
-    assert "people/people\tPeople" in flask(app, "list").stdout
+    assert {"tool": "crew", "table": "crew", "label": "Crew"} in found
+    assert "crew/crew\tCrew" in flask(app, "list").stdout
 
 
 def test_a_tool_of_the_browser_is_deleted_and_one_of_code_is_not(app, made, bob):
     made(bob)
-    assert flask(app, "delete", "people").stdout == "People was deleted.\n"
-    assert bob.get("/tools/people/people/").status_code == 404
-    for name, words in (("people", "There is no tool people"), ("visitors", "declared in code")):
+    assert flask(app, "delete", "crew").stdout == "Crew was deleted.\n"
+    assert bob.get("/tools/crew/crew/").status_code == 404
+    for name, words in (("crew", "There is no tool crew"), ("visitors", "declared in code")):
         done = flask(app, "delete", name)
         assert done.exit_code == 1
         assert words in done.output

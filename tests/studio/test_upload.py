@@ -15,15 +15,15 @@ from tests.studio.conftest import PEOPLE, only_job
 
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 REFUSED = {
-    "nothing": (b"", "people.csv", "people.csv has nothing in it"),
-    "blanks": (b"\n\n  \n", "people.csv", "has nothing in it"),
-    "header only": (b"Code,Name\n", "people.csv", "has a header and no rows below it"),
-    "picture": (b"\x89PNG\r\n\x1a\n" + bytes(64), "people.csv", "is a PNG picture"),
+    "nothing": (b"", "crew.csv", "crew.csv has nothing in it"),
+    "blanks": (b"\n\n  \n", "crew.csv", "has nothing in it"),
+    "header only": (b"Code,Name\n", "crew.csv", "has a header and no rows below it"),
+    "picture": (b"\x89PNG\r\n\x1a\n" + bytes(64), "crew.csv", "is a PNG picture"),
     "password": (OLE + "EncryptedPackage".encode("utf-16-le"), "book.xlsx", "protected with a password"),
     "old workbook": (OLE + bytes(512), "book.xls", "old .xls format"),
     "no workbook": (b"Code,Name\n1,2\n", "book.xlsx", "is not an XLSX workbook"),
-    "NUL": (b"Code,Name\n1,a\0b\n", "people.csv", "NUL character"),
-    "open quote": (b'Code,Name\n1,"Ada\n', "people.csv", "a quote is opened and never closed"),
+    "NUL": (b"Code,Name\n1,a\0b\n", "crew.csv", "NUL character"),
+    "open quote": (b'Code,Name\n1,"Ada\n', "crew.csv", "a quote is opened and never closed"),
     "zip": (b"PK\x03\x04" + bytes(64), "book.xlsx", "book.xlsx"),
 }  # fmt: skip
 
@@ -70,8 +70,8 @@ def test_a_file_is_kept_with_whose_it_is_under_a_token(app, bob, upload):
     [token] = kept(app)
     assert answer.location == f"/studio/import/{token}"
     folder = app.config["ROUNDTRIP_INSTANCE"] / "uploads" / token
-    assert (folder / "people.csv").read_bytes() == PEOPLE
-    assert json.loads((folder / "about.json").read_text())["name"] == "people.csv"
+    assert (folder / "crew.csv").read_bytes() == PEOPLE
+    assert json.loads((folder / "about.json").read_text())["name"] == "crew.csv"
 
 
 HOSTILE = {
@@ -150,7 +150,7 @@ def test_a_file_that_is_gone_and_findings_of_another_version_break_no_page(app, 
     for found in folder.glob("found-*"):
         found.write_text('{"rows": 1}')
     assert bob.get(place).status_code == 200
-    (folder / "people.csv").unlink()
+    (folder / "crew.csv").unlink()
     assert bob.get(place).status_code == 404
     assert bob.send(place).status_code == 404
 
