@@ -37,8 +37,9 @@ def stream(actor: Actor, live: Live, query: Query, kind: str) -> Iterator[bytes]
     """The bytes of a `csv`, `json` or `ndjson` file."""
     if kind == "csv":
         return as_csv(actor, live, query)
-    objects = as_objects(actor, live, query)
-    return json_lines(objects) if kind == "ndjson" else json_array(objects)
+    if kind == "ndjson":
+        return json_lines(as_objects(actor, live, query))
+    return as_json(actor, live, query)
 
 
 def as_csv(actor: Actor, live: Live, query: Query) -> Iterator[bytes]:
@@ -87,6 +88,11 @@ def _column(live: Live, field: Field) -> Texts:
         return Texts(field, None if field.type.python is str else write)
     quick = field.type.from_stored(field)
     return Texts(field, quick or (lambda given: write(read(given))))
+
+
+def as_json(actor: Actor, live: Live, query: Query) -> Iterator[bytes]:
+    """One JSON array of such objects. Raises Forbidden at once."""
+    return json_array(as_objects(actor, live, query))
 
 
 def as_objects(actor: Actor, live: Live, query: Query) -> Iterator[dict[str, Any]]:

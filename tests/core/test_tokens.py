@@ -14,6 +14,8 @@ from app.extensions import db, utcnow
 from app.models import Token
 from app.permissions import Actor
 
+pytest.importorskip("blueprints.equipment", reason="the pages of the example are asked")
+
 
 def actor(first: str) -> Actor:
     return Actor.of(people.find(f"{first}@example.com"))

@@ -10,6 +10,8 @@ from app import create_app
 from tests.conftest import PASSWORD, running
 from tests.security.conftest import sign_in
 
+pytest.importorskip("blueprints.equipment", reason="the pages of the example are asked")
+
 LIST = "/tools/equipment/item/"
 
 

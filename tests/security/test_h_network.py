@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tests.browser.conftest import chromium, new_page, site  # noqa: F401  fixtures
 
+pytest.importorskip("blueprints.equipment", reason="the pages of the example are asked")
+
 PATHS = [
     "/",
     "/auth/account",

@@ -19,6 +19,8 @@ from app.permissions import requires
 from tests.conftest import PASSWORD, running
 from tests.security.conftest import cookie_line, sign_in, token_of
 
+pytest.importorskip("blueprints.equipment", reason="the pages of the example are asked")
+
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 
 
