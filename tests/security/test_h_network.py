@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.browser.conftest import chromium, new_page, site  # noqa: F401  fixtures
 
 pytest.importorskip("blueprints.equipment", reason="the pages of the example are asked")
