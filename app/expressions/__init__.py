@@ -133,9 +133,10 @@ class Expression:
         return sa.type_coerce(found, sql_type(self.field))
 
     def rule(self, columns: Mapping[str, Any]) -> sa.ColumnElement[bool]:
-        """What `condition` has read as a condition that is never NULL: what cannot be told is no."""
+        """What `condition` has read, for a WHERE or a WHEN, which take NULL for no: what cannot be told is
+        no. So an index can be used."""
         found: sa.ColumnElement[bool] = self.value.build(self._bound(columns))
-        return found if self.value.filled else sa.func.coalesce(found, sa.false())
+        return found
 
     def _bound(self, columns: Mapping[str, Any]) -> dict[str, Any]:
         return {name: _bind(columns[name], self.names[name]) for name in self.uses}
