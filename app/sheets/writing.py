@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
@@ -115,24 +114,19 @@ def _drained(buffer: io.StringIO) -> bytes:
 # JSON ------------------------------------------------------------------------------------------
 
 
-def json_array(rows: Iterable[dict[str, Any]]) -> Iterator[bytes]:
-    """One JSON array, an object a line; the rows are what JSON can have."""
-    encode = json.JSONEncoder(ensure_ascii=False).encode
-    parts, size, between = ["["], 0, "\n"
-    for row in rows:
-        parts.append(between + encode(row))
-        size, between = size + len(parts[-1]), ",\n"
-        if size > BLOCK:
-            yield "".join(parts).encode()
-            parts, size = [], 0
-    yield ("".join(parts) + "\n]\n").encode()
+def json_array(objects: Iterable[str]) -> Iterator[bytes]:
+    """One JSON array, an object a line, of the texts of objects."""
+    between = "[\n"
+    for some in _some(objects):
+        yield (between + ",\n".join(some)).encode()
+        between = ",\n"
+    yield b"[\n]\n" if between == "[\n" else b"\n]\n"
 
 
-def json_lines(rows: Iterable[dict[str, Any]]) -> Iterator[bytes]:
-    """JSON, an object a line and nothing between them."""
-    encode = json.JSONEncoder(ensure_ascii=False).encode
-    for some in _some(rows):
-        yield "".join(f"{encode(row)}\n" for row in some).encode()
+def json_lines(objects: Iterable[str]) -> Iterator[bytes]:
+    """JSON, an object a line and nothing between them, of the texts of objects."""
+    for some in _some(objects):
+        yield "".join(f"{one}\n" for one in some).encode()
 
 
 # XLSX ------------------------------------------------------------------------------------------

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from decimal import Decimal
 
 import pytest
 
 from app.sheets import csv_lines
-from app.sheets.exporting import as_csv, as_json
+from app.sheets.exporting import as_csv, as_json, stream
 from app.sheets.merging import merge
 from app.tables import listing, records
 
@@ -42,6 +43,23 @@ def test_the_quick_way_writes_what_the_values_say(people, rows, sort):
     values = (row[1:] for row in listing.every(people["bob"], rows, query))
     slow = csv_lines([one.label for one in query.fields], values, query.fields)
     assert b"".join(as_csv(people["bob"], rows, query)) == b"".join(slow)
+
+
+@pytest.mark.parametrize("sort", ["", "-price", "name"])
+def test_a_json_object_is_what_the_values_say(people, rows, sort):
+    query = every_field(rows, sort=[sort])
+    slow = [
+        {
+            "id": row[0],
+            **{f.name: f.type.to_json(v, f) for f, v in zip(query.fields, row[1:], strict=True)},
+        }
+        for row in listing.every(people["bob"], rows, query)
+    ]
+    assert json.loads(b"".join(as_json(people["bob"], rows, query))) == slow
+    lines = b"".join(stream(people["bob"], rows, query, "ndjson")).decode().splitlines()
+    assert [json.loads(one) for one in lines] == slow
+    nothing = every_field(rows, name=["nobody"])
+    assert json.loads(b"".join(as_json(people["bob"], rows, nothing))) == []
 
 
 def test_a_csv_file_imports_again_with_no_change(people, rows, tmp_path):
