@@ -5,11 +5,13 @@ bodies     JSON that was sent, into values; strict, and in words that name the c
 documents  records, changes and lists as JSON
 services   what one request asks of several records: batch, upsert, nested records, replies kept
 describing JSON Schema and OpenAPI, made of what the asker may see
-tokens     keys: pages and `flask token`
+tokens     the pages of one's keys; forms has what one types there
+keys       which tables keys can be for, and how one is made
+commands   `flask token`
 """
 
 from flask import Blueprint
 
 bp = Blueprint("api", __name__, url_prefix="/api", cli_group="token")
 
-from blueprints.api import views  # noqa: E402, F401
+from blueprints.api import commands, tokens, views  # noqa: E402, F401
