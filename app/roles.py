@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.config import read_rate
 from app.database import writing
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.extensions import db
@@ -20,7 +21,7 @@ from app.permissions import ACTIONS, GIVEN_BY_ROLES, Actor, Grant, grant_of, gra
 from app.tables import catalog, seen
 from app.tables.live import Live
 
-LONGEST_NAME, MOST_GRANTS = 60, 500
+LONGEST_NAME, LONGEST_RATE, MOST_GRANTS = 60, 30, 500
 WHOLE = {"design", "share"}
 """What goes with all records and fields only: whoever may change a table could read it all."""
 
@@ -67,30 +68,36 @@ def people_with(role_id: int) -> Sequence[Person]:
 
 def create(
     actor: Actor, name: str, description: str = "", rights: Collection[str] = (),
-    granted: Sequence[Grant] = (),
+    granted: Sequence[Grant] = (), api_rate: str = "",
 ) -> Role:  # fmt: skip
-    """A new role. Raises Invalid, Forbidden, and Conflict where there is one of this name."""
+    """A new role; `api_rate` says how often who has it may use the API, empty: as the
+    setting. Raises Invalid, Forbidden, and Conflict where there is one of this name."""
     require(actor, "people")
     name, rights = _checked(name, rights)
+    rate = _checked_rate(api_rate)
     with writing() as session:
         _refuse_taken(name)
         documents = [one.document() for one in _checked_grants(granted)]
         made = Role(
-            name=name, description=description.strip()[:500], rights=rights, grants=documents
-        )
+            name=name, description=description.strip()[:500], rights=rights, grants=documents,
+            api_rate=rate,
+        )  # fmt: skip
         session.add(made)
     return made
 
 
 def change(
     actor: Actor, role_id: int, version: int | None, name: str, description: str,
-    rights: Collection[str], granted: Sequence[Grant],
+    rights: Collection[str], granted: Sequence[Grant], api_rate: str | None = None,
 ) -> Role:  # fmt: skip
-    """Change a role that was seen in this version. Raises Invalid, Conflict, NotFound, Forbidden."""
+    """Change a role that was seen in this version; `api_rate` None leaves that as
+    it is. Raises Invalid, Conflict, NotFound, Forbidden."""
     require(actor, "people")
     name, rights = _checked(name, rights)
+    rate = None if api_rate is None else _checked_rate(api_rate)
     with writing():
         role = _held(role_id, version)
+        role.api_rate = role.api_rate if rate is None else rate
         if role.name != name:
             _refuse_taken(name, role.id)
         role.name, role.description, role.rights = name, description.strip()[:500], rights
@@ -161,6 +168,17 @@ def _checked(name: str, rights: Collection[str]) -> tuple[str, list[str]]:
     if unknown := {*rights} - GIVEN_BY_ROLES.keys():
         raise Invalid(f"No role can give {', '.join(sorted(unknown))}.", [("rights", "unknown")])
     return name, sorted(rights)
+
+
+def _checked_rate(text: str) -> str:
+    text = " ".join(text.split())
+    try:
+        if len(text) > LONGEST_RATE:
+            raise ValueError(f"up to {LONGEST_RATE} characters")
+        return read_rate(text) if text else ""
+    except ValueError as error:
+        words = f"The API limit must be {error}"
+        raise Invalid(f"{words}.", [("api_rate", words)]) from None
 
 
 def _refuse_taken(name: str, but: int = 0) -> None:

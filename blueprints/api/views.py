@@ -12,7 +12,8 @@ from flask import Response, g, request, url_for
 from werkzeug.exceptions import PreconditionFailed, PreconditionRequired
 
 from app import jobs
-from app.errors import NotFound, problem
+from app.errors import NotFound, StaleForm, problem, wants_json
+from app.errors import answer as answer_error
 from app.permissions import ACTIONS, by_table, may, signed_in
 from app.tables import catalog, history, records
 from app.tables.live import Live
@@ -229,6 +230,18 @@ def _seen(found: Any, version: Any) -> int | None:
         "Say which version you have seen: by the header If-Match, or as “version”. "
         "With ?force=true the record is overwritten, whatever it is by now."
     )
+
+
+@bp.errorhandler(StaleForm)
+def without_token(error: StaleForm) -> Any:
+    """A session that does not prove that a page of this app has sent the request."""
+    if not wants_json():
+        return answer_error(error.status, error.title, error.detail)
+    words = (
+        "In a browser’s session send the token of a page of this app, in the header X-CSRFToken. "
+        "A program uses a key: Authorization: Bearer rt_…"
+    )
+    return problem(error.status, error.title, words)
 
 
 @bp.errorhandler(records.Stale)

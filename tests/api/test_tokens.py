@@ -45,7 +45,7 @@ def test_a_key_is_made_shown_once_listed_and_revoked(app, bob, client):
     number = re.search(r"/api/tokens/(\d+)/revoke", page)[1]
     assert bob.send(f"/api/tokens/{number}/revoke").status_code == 303
     assert opens(client, key) == 401
-    assert "You have no keys" in bob.get("/api/tokens").text
+    assert "You have no API keys" in bob.get("/api/tokens").text
     made, revoked = [one for one in audited(app) if one[0].startswith("key")]
     assert made[0] == "key made" and revoked[0] == "key revoked"
     assert "Nightly report" in made[1] and key[:8] in made[1] and key not in str((made, revoked))

@@ -92,7 +92,7 @@ def screens_of_keys(page):
     page.goto("/api/tokens")
     yield "keys"
     page.click("button:has-text('Revoke') >> nth=0")
-    page.wait_for_selector("text=You have no keys")
+    page.wait_for_selector("text=You have no API keys")
 
 
 def screens_of_people(page):
