@@ -8,6 +8,7 @@ describing JSON Schema and OpenAPI, made of what the asker may see
 tokens     the pages of one's keys; forms has what one types there
 keys       which tables keys can be for, and how one is made
 commands   `flask token`
+definitions tables themselves
 limits     how often: hooks for these addresses alone
 cors       pages of other sites that may use it
 """
@@ -17,4 +18,4 @@ from blueprints.api.cors import Asking, cross_origin
 bp = Asking("api", __name__, url_prefix="/api", cli_group="token")
 bp.after_request(cross_origin)
 
-from blueprints.api import commands, limits, tokens, views  # noqa: E402, F401
+from blueprints.api import commands, definitions, limits, tokens, views  # noqa: E402, F401

@@ -106,6 +106,14 @@ def key_field(live: Live, name: str) -> Field:
     return found
 
 
+def flag(name: str) -> bool:
+    """A switch of an address, off where it is not there. Raises BadAddress."""
+    try:
+        return _flag(request.args.to_dict(flat=False), name)
+    except Invalid as error:
+        raise BadAddress(str(error), error.errors) from None
+
+
 def number(name: str, least: int, most: int, usual: int | None = None) -> int:
     """A number of an address, taken once. Raises BadAddress."""
     texts = request.args.getlist(name)

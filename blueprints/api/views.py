@@ -98,14 +98,14 @@ def read_record(tool: str, table: str, record_id: int) -> Any:
 def create(tool: str, table: str) -> Any:
     """A new record; with the header Idempotency-Key, once."""
     live = catalog.get(g.actor, tool, table, "create")
-    body = _body()
+    body = sent()
 
     def act() -> Answer:
         made = services.create(g.actor, live, body)
         there = url_for("api.read_record", tool=tool, table=table, record_id=made["id"])
         return Answer(201, {"Location": there, "ETag": f'"{made["version"]}"'}, made)
 
-    return _done(act)
+    return done(act)
 
 
 @bp.route(RECORD, methods=["PATCH", "PUT"])
@@ -114,10 +114,10 @@ def update(tool: str, table: str, record_id: int) -> Any:
     """Change what is sent of a record, or, with PUT, the whole of it."""
     live = catalog.get(g.actor, tool, table, "update", record_id)
     found = records.get(g.actor, live, record_id)
-    body = bodies.an_object(_body())
-    version = _seen(found, body.get("version"))
+    body = bodies.an_object(sent())
+    version = seen_version(found, body.get("version"))
     whole = request.method == "PUT"
-    return _done(
+    return done(
         lambda: _saved(services.update(g.actor, live, found, body, version, whole)), once=False
     )
 
@@ -127,7 +127,7 @@ def update(tool: str, table: str, record_id: int) -> Any:
 def delete(tool: str, table: str, record_id: int) -> Any:
     """Delete a record; its history keeps it, and it can be restored."""
     live = catalog.get(g.actor, tool, table, "delete", record_id)
-    version = _seen(
+    version = seen_version(
         records.get(g.actor, live, record_id), lists.number("version", 0, 2**31 - 1) or None
     )
     records.delete(g.actor, live, record_id, version)
@@ -144,7 +144,7 @@ def restore(tool: str, table: str, record_id: int) -> Any:
         back = records.restore(g.actor, live, record_id)
         return _saved(documents.record(live.of_record(record_id), back))
 
-    return _done(act)
+    return done(act)
 
 
 @bp.get(f"{RECORD}/history")
@@ -165,8 +165,8 @@ def record_history(tool: str, table: str, record_id: int) -> Any:
 @by_table
 def batch(tool: str, table: str) -> Any:
     """Create, update and delete in one transaction."""
-    live, body = catalog.get(g.actor, tool, table), _body()
-    return _done(lambda: Answer(200, {}, services.batch(g.actor, live, body)))
+    live, body = catalog.get(g.actor, tool, table), sent()
+    return done(lambda: Answer(200, {}, services.batch(g.actor, live, body)))
 
 
 @bp.post(f"{TABLE}upsert")
@@ -174,8 +174,8 @@ def batch(tool: str, table: str) -> Any:
 def upsert(tool: str, table: str) -> Any:
     """Create records, or change those that have the same value in the field `key`."""
     live = catalog.get(g.actor, tool, table)
-    key, body = lists.key_field(live, request.args.get("key", "")), _body()
-    return _done(lambda: Answer(200, {}, services.upsert(g.actor, live, key, body)))
+    key, body = lists.key_field(live, request.args.get("key", "")), sent()
+    return done(lambda: Answer(200, {}, services.upsert(g.actor, live, key, body)))
 
 
 @bp.get("/v1/jobs/<int(max=2147483647):job_id>")
@@ -188,11 +188,12 @@ def job(job_id: int) -> Any:
 # Helpers ---------------------------------------------------------------------------------------
 
 
-def _body() -> Any:
+def sent() -> Any:
+    """The JSON that was sent. Raises UnsupportedMediaType, BadRequest."""
     return bodies.read(request.get_data(cache=True), request.mimetype)
 
 
-def _done(act: Callable[[], Answer], once: bool = True) -> Response:
+def done(act: Callable[[], Answer], once: bool = True) -> Response:
     """Do it in one transaction, and with an Idempotency-Key only once."""
     key = request.headers.get("Idempotency-Key", "") if once else ""
     asked = f"{request.method} {request.full_path}\n".encode() + request.get_data()
@@ -210,7 +211,7 @@ def _record(document: dict[str, Any]) -> Response:
     return made
 
 
-def _seen(found: Any, version: Any) -> int | None:
+def seen_version(found: Any, version: Any) -> int | None:
     """The version that the asker has seen of a record; None where they mean to overwrite. Raises
     PreconditionFailed, PreconditionRequired."""
     wanted = request.headers.get("If-Match", "")
@@ -219,7 +220,7 @@ def _seen(found: Any, version: Any) -> int | None:
     if wanted:
         if f'"{found.version}"' not in [one.strip() for one in wanted.split(",")]:
             raise PreconditionFailed(
-                f"The record is at version {found.version} by now. Read it again, then send your change."
+                f"It is at version {found.version} by now. Read it again, then send your change."
             )
         return int(found.version)
     if version is not None:
@@ -228,7 +229,7 @@ def _seen(found: Any, version: Any) -> int | None:
         return None
     raise PreconditionRequired(
         "Say which version you have seen: by the header If-Match, or as “version”. "
-        "With ?force=true the record is overwritten, whatever it is by now."
+        "With ?force=true it is overwritten, whatever it is by now."
     )
 
 
