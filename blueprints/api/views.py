@@ -15,7 +15,7 @@ from app import jobs
 from app.errors import NotFound, StaleForm, problem, wants_json
 from app.errors import answer as answer_error
 from app.permissions import ACTIONS, by_table, may, signed_in
-from app.tables import catalog, history, records
+from app.tables import catalog, feed, history, records
 from app.tables.live import Live
 from blueprints.api import bodies, bp, documents, lists, services
 from blueprints.api.services import Answer
@@ -75,8 +75,7 @@ def changes(tool: str, table: str) -> Any:
     """What has happened since a change that one has seen, the oldest first."""
     live = catalog.get(g.actor, tool, table, "history")
     after, limit = lists.number("after", 0, 2**31 - 1), lists.number("limit", 1, 1_000, 100)
-    found = history.since(g.actor, live, after, limit)
-    last = found[-1].id if found else after
+    found, last = feed.since(g.actor, live, after, limit)
     return answer({"items": [documents.change(live, one) for one in found], "after": last})
 
 
