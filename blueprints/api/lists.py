@@ -47,8 +47,8 @@ def read(live: Live, args: dict[str, list[str]], accept: MIMEAccept) -> Asked:
     own = {name: args[name] for name in WORDS & args.keys()}
     rest = {name: one for name, one in args.items() if name not in WORDS}
     try:
-        limit = {"per_page": own["limit"]} if "limit" in own else {}
-        query = listing.read(live, {**rest, **limit}, USUAL, MOST)
+        query = listing.read(live, rest, USUAL, MOST)
+        query = query._replace(per_page=number("limit", 1, MOST, query.per_page))
         if "fields" not in rest:
             query = query._replace(fields=documents.fields_of(live))
         return Asked(

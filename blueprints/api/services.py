@@ -60,6 +60,7 @@ def once(actor: Actor, key: str, asked: bytes, act: Callable[[], Answer]) -> Ans
     if len(key) > LONGEST_KEY:
         raise Invalid(f"An Idempotency-Key has up to {LONGEST_KEY} characters.")
     with records.together(actor):
+        _wait_for_the_same(actor, key)
         known = _known(actor, key) if key else None
         if known is not None:
             return _again(known, asked)
@@ -67,6 +68,13 @@ def once(actor: Actor, key: str, asked: bytes, act: Callable[[], Answer]) -> Ans
         if key:
             _keep(actor, key, asked, answer)
     return answer
+
+
+def _wait_for_the_same(actor: Actor, key: str) -> None:
+    """Let a request with the same key come to its end first. SQLite has one writer at a time anyway."""
+    if key and db.engine.dialect.name == "postgresql":
+        number = int(digest(f"{actor.id} {key}")[:15], 16)
+        db.session.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
 
 
 def _known(actor: Actor, key: str) -> Reply | None:
