@@ -64,9 +64,9 @@ def read(live: Live, args: dict[str, list[str]], accept: MIMEAccept) -> Asked:
 
 def _kind(given: Sequence[str] | None, accept: MIMEAccept) -> str:
     if given:
-        if given[-1] not in KINDS:
+        if len(given) > 1 or given[0] not in KINDS:
             raise Invalid(f"format is one of {', '.join(KINDS)}.", [("format", "unknown format")])
-        return given[-1]
+        return given[0]
     best = accept.best_match(
         ["application/json", *(KINDS[one] for one in ("csv", "xlsx", "ndjson"))]
     )
@@ -74,8 +74,8 @@ def _kind(given: Sequence[str] | None, accept: MIMEAccept) -> str:
 
 
 def _flag(own: Mapping[str, Sequence[str]], name: str) -> bool:
-    text = own.get(name, ["false"])[-1]
-    if text not in ("true", "false"):
+    text, *more = own.get(name, ["false"])
+    if more or text not in ("true", "false"):
         raise Invalid(f"{name} is true or false.", [(name, "true or false")])
     return text == "true"
 

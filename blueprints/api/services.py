@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from app.errors import AppError, Conflict, Invalid
 from app.extensions import db, utcnow
 from app.fields import Field
+from app.fields.base import PEOPLE
 from app.models import Reply
 from app.permissions import Actor
 from app.sessions import digest
@@ -129,10 +130,10 @@ def create(actor: Actor, live: Live, body: Any) -> dict[str, Any]:
 def _with_nested(actor: Actor, live: Live, body: Mapping[str, Any]) -> dict[str, Any]:
     """The body with numbers in place of the records in it, which are created."""
     found = dict(body)
-    for field in live.links:
+    for field, target in live.links.items():
         given = body.get(field.name)
         several = given if isinstance(given, list) else [given]
-        if any(isinstance(one, dict) for one in several):
+        if target != PEOPLE and any(isinstance(one, dict) for one in several):
             made = [_nested(actor, live, field, one) for one in several]
             found[field.name] = made if isinstance(given, list) else made[0]
     return found

@@ -252,7 +252,7 @@ def cork_without_export(app, made, people):
 
 
 @pytest.fixture
-def notes(app, made, people):
+def private_orders(app, made, people):
     """Notes that link to orders, which are Alice's alone."""
     from app.tables import catalog
 
@@ -263,7 +263,7 @@ def notes(app, made, people):
     made([], fields=(declared("Text", "text"), links), name="notes", label="Notes")
 
 
-def test_linked_records_come_along_where_one_may_see_them(program, notes):
+def test_linked_records_come_along_where_one_may_see_them(program, private_orders):
     alice, url = program("alice"), "/api/v1/orders/notes/"
     assert alice.post(url, {"text": "x", "order": 2}).status_code == 201
     assert alice.get(url).json["items"][0]["order"] == 2
