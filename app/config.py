@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import secrets
 import sys
 import time
@@ -88,7 +89,8 @@ def _folders(text: str) -> tuple[Path, ...]:
     return found
 
 
-def _rate(text: str) -> str:
+def read_rate(text: str) -> str:
+    """A count and a period, or off. Raises ValueError saying what works."""
     if text == "off":
         return text
     from limits import parse_many  # imported here: most starts keep the default
@@ -98,6 +100,16 @@ def _rate(text: str) -> str:
     except ValueError:
         raise ValueError("one count and period like 10/5 minutes, or off") from None
     return text
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    found = tuple(one.rstrip("/") for one in _words(text))
+    if wrong := [one for one in found if not re.fullmatch(r"https?://[a-z0-9.\-]+(:\d+)?", one)]:
+        raise ValueError(
+            "addresses like https://tools.example.com, parted by spaces, each in small letters and "
+            f"without a path; {wrong[0][:60]} is none"
+        )
+    return found
 
 
 def _zone(text: str) -> str:
@@ -217,9 +229,23 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("TRIPS", _one_of("on", "off"), "on", "Record the trip of each request."),
     Setting(
         "SIGNIN_RATE",
-        _rate,
+        read_rate,
         "10/5 minutes",
         "Failed sign-ins allowed per account and per address; off switches the throttle off.",
+    ),
+    Setting(
+        "API_RATE",
+        read_rate,
+        "600/minute",
+        "Requests to the API allowed per key, per person in a browser, and per address of strangers; off "
+        "switches the limit off. A role can have one of its own.",
+    ),
+    Setting(
+        "CORS",
+        _origins,
+        (),
+        "Other sites whose pages may use the API with a key, such as https://reports.example.com, parted by "
+        "spaces. Empty: none.",
     ),
     Setting("LOG_FORMAT", _one_of("text", "json"), "text", "Form of the one log line a request."),
     Setting(

@@ -74,7 +74,8 @@ class Link(db.Model):
 
 class Role(db.Model):
     """What the people who have it may do. `rights` are of the workspace, such as `trips`; `grants` of
-    tools and tables, as `app.permissions.Grant.document` writes them."""
+    tools and tables, as `app.permissions.Grant.document` writes them. `api_rate` is how often they may use
+    the API, as `1000/minute` or `off`; empty: as the setting says."""
 
     __tablename__ = "role"
 
@@ -82,6 +83,7 @@ class Role(db.Model):
     description: so.Mapped[str] = so.mapped_column(sa.String(500), default="")
     rights: so.Mapped[list[str]] = so.mapped_column(sa.JSON, default=list)
     grants: so.Mapped[list[dict[str, Any]]] = so.mapped_column(sa.JSON, default=list)
+    api_rate: so.Mapped[str] = so.mapped_column(sa.String(30), default="")
 
 
 MEMBERSHIP = sa.Table(

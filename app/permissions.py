@@ -149,12 +149,13 @@ class Role:
     name: str
     rights: frozenset[str]
     grants: tuple[Grant, ...]
+    api_rate: str = ""
 
     @classmethod
     def of(cls, row: Any) -> Role:
         """The role that a row of `role` is."""
         grants = tuple(grant_of(f"role {row.name}", one) for one in row.grants)
-        return cls(row.id, row.version, row.name, frozenset(row.rights), grants)
+        return cls(row.id, row.version, row.name, frozenset(row.rights), grants, row.api_rate)
 
 
 class Guarded(Protocol):

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
 from app import audit, expressions
+from app.config import read_rate
 from app.database import writing
 from app.errors import AppError, Conflict, Invalid, NotFound
 from app.extensions import db
@@ -35,7 +36,7 @@ from app.permissions import Role as AskedRole
 from app.tables import catalog, ddl, seen
 from app.tables.live import Live
 
-LONGEST_NAME, MOST_GRANTS = 60, 500
+LONGEST_NAME, LONGEST_RATE, MOST_GRANTS = 60, 30, 500
 WHOLE = {"design", "share"}
 """What goes with all records and fields only: whoever may change a table could read it all."""
 
@@ -82,17 +83,20 @@ def people_with(role_id: int) -> Sequence[Person]:
 
 def create(
     actor: Actor, name: str, description: str = "", rights: Collection[str] = (),
-    granted: Sequence[Grant] = (),
+    granted: Sequence[Grant] = (), api_rate: str = "",
 ) -> Role:  # fmt: skip
-    """A new role. Raises Invalid, Forbidden, and Conflict where there is one of this name."""
+    """A new role; `api_rate` says how often who has it may use the API, empty: as the
+    setting. Raises Invalid, Forbidden, and Conflict where there is one of this name."""
     require(actor, "people")
     name, rights = _checked(name, rights)
+    rate = _checked_rate(api_rate)
     with writing() as session:
         _refuse_taken(name)
         documents = [one.document() for one in _checked_grants(granted)]
         made = Role(
-            name=name, description=description.strip()[:500], rights=rights, grants=documents
-        )
+            name=name, description=description.strip()[:500], rights=rights, grants=documents,
+            api_rate=rate,
+        )  # fmt: skip
         session.add(made)
         audit.note("role added", name, actor)
     return made
@@ -121,13 +125,16 @@ def _numbered(name: str) -> Iterable[str]:
 
 def change(
     actor: Actor, role_id: int, version: int | None, name: str, description: str,
-    rights: Collection[str], granted: Sequence[Grant],
+    rights: Collection[str], granted: Sequence[Grant], api_rate: str | None = None,
 ) -> Role:  # fmt: skip
-    """Change a role that was seen in this version. Raises Invalid, Conflict, NotFound, Forbidden."""
+    """Change a role that was seen in this version; `api_rate` None leaves that as
+    it is. Raises Invalid, Conflict, NotFound, Forbidden."""
     require(actor, "people")
     name, rights = _checked(name, rights)
+    rate = None if api_rate is None else _checked_rate(api_rate)
     with writing():
         role = _held(role_id, version)
+        role.api_rate = role.api_rate if rate is None else rate
         if role.name != name:
             _refuse_taken(name, role.id)
         role.name, role.description, role.rights = name, description.strip()[:500], rights
@@ -213,6 +220,17 @@ def _checked(name: str, rights: Collection[str]) -> tuple[str, list[str]]:
         words = f"No role can give {', '.join(sorted(unknown))}; one can give {', '.join(GIVEN_BY_ROLES)}"
         raise Invalid(f"{words}.", [("rights", words)])
     return name, sorted(rights)
+
+
+def _checked_rate(text: str) -> str:
+    text = " ".join(text.split())
+    try:
+        if len(text) > LONGEST_RATE:
+            raise ValueError(f"up to {LONGEST_RATE} characters")
+        return read_rate(text) if text else ""
+    except ValueError as error:
+        words = f"The API limit must be {error}"
+        raise Invalid(f"{words}.", [("api_rate", words)]) from None
 
 
 def _refuse_taken(name: str, but: int = 0) -> None:

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from flask import current_app
 from itsdangerous import BadSignature, URLSafeTimedSerializer
@@ -32,6 +32,9 @@ View = TypeVar("View", bound=Callable[..., Any])
 DEVICE_COOKIE = "roundtrip_device"
 DEVICE_DAYS = 180
 
+AWAY = "This cannot be allowed just now, as tries cannot be counted."
+AWAY_SECONDS = 5
+"""How long Redis is not asked again for the counts of the API when it did not answer."""
 REDIS: Any = {"socket_connect_timeout": 1, "socket_timeout": 1, "wrap_exceptions": True}
 
 GUARDED: set[str] = set()
@@ -99,6 +102,39 @@ def counting_keys(address: str, key: str) -> Actor:
         raise
 
 
+class Standing(NamedTuple):
+    """How somebody stands with a limit: of `most` requests in `period` seconds `left` can still be made,
+    until it begins anew in `reset` seconds. `over` where the last one was too many."""
+
+    most: int
+    period: int
+    left: int
+    reset: int
+    over: bool
+
+
+def count(rate: str, *key: str) -> Standing:
+    """Count a request. Raises Unavailable where Redis does not answer."""
+    if time.monotonic() < current_app.extensions.get("limits away until", 0):
+        raise Unavailable(AWAY)  # asking would only make everybody wait
+    parsed = _parsed(rate)
+    try:
+        over = not _ask("hit", parsed, *key)
+        reset, left = _ask("get_window_stats", parsed, *key)
+    except Unavailable:
+        current_app.extensions["limits away until"] = time.monotonic() + AWAY_SECONDS
+        raise
+    wait = min(max(1, int(reset - time.time()) + 1), parsed.get_expiry())
+    return Standing(parsed.amount, parsed.get_expiry(), left, wait, over)
+
+
+def generous(rate: str) -> float:
+    """How many requests a second a rate allows."""
+    if rate == "off":
+        return float("inf")
+    return _parsed(rate).amount / _parsed(rate).get_expiry()
+
+
 def device_cookie(email: str) -> str:
     """The value that makes this device a known one for this account."""
     return _serializer().dumps(digest(email.lower()))
@@ -136,7 +172,7 @@ def _ask(what: str, rate: RateLimitItem, *key: str) -> Any:
         return getattr(_limiter(), what)(rate, *key)
     except StorageError as error:
         log.error("limits: Redis does not answer: %s", error)
-        raise Unavailable("This cannot be allowed just now, as tries cannot be counted.") from None
+        raise Unavailable(AWAY) from None
 
 
 def _limiter() -> FixedWindowRateLimiter:

@@ -16,6 +16,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 import sqlalchemy.exc
 
+from app import audit
 from app.database import writing, writing_connection
 from app.errors import BadKey, Forbidden, Invalid, NotFound
 from app.extensions import db, utcnow
@@ -96,9 +97,10 @@ def _note_used(token_id: int) -> None:
 
 def create(
     actor: Actor, name: str, scope: str = "read", tables: Collection[int] | None = None,
-    days: int | None = USUAL_DAYS,
+    days: int | None = USUAL_DAYS, by: Actor | None = None,
 ) -> tuple[Token, str]:  # fmt: skip
-    """A new key of the actor's, and its text, which is not to be had again. Raises Invalid, Forbidden."""
+    """A new key of the actor's, and its text, which is not to be had again; `by` is who makes it where
+    that is not they themselves. Raises Invalid, Forbidden."""
     name = " ".join(name.split())
     if errors := [*_wrong(name, scope, days)]:
         raise Invalid(errors=errors)
@@ -117,6 +119,7 @@ def create(
         if (session.scalar(count) or 0) >= MOST:
             raise Invalid(f"One person has up to {MOST} keys. Revoke one that is not used.")
         session.add(made)
+        audit.note("key made", _called(made, actor), by or actor)
     log.info("key made: id=%s person=%s scope=%s", made.id, actor.id, scope)
     return made, key
 
@@ -130,6 +133,11 @@ def _wrong(name: str, scope: str, days: int | None) -> list[tuple[str, str]]:
     if days is not None and not 1 <= days <= MOST_DAYS:
         found.append(("days", f"A key lasts 1 to {MOST_DAYS:,} days, or without end"))
     return found
+
+
+def _called(key: Token, whose: Person | Actor) -> str:
+    """A key as the audit list names it."""
+    return f"{key.name} ({key.begins}…, {key.scope}) of {whose.name} <{whose.email}>"
 
 
 def of_person(person_id: int) -> Sequence[Token]:
@@ -150,6 +158,8 @@ def revoke(actor: Actor, token_id: int) -> None:
         found = session.get(Token, token_id) if 0 < token_id < 2**31 else None
         if found is None or not (actor.admin or found.person_id == actor.id):
             raise NotFound("There is no such key, or it is somebody else's.")
+        person = session.get_one(Person, found.person_id)
+        audit.note("key revoked", _called(found, person), actor)
         session.delete(found)
     log.info("key revoked: id=%s by=%s", token_id, actor.id)
 

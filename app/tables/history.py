@@ -52,6 +52,7 @@ def restoring(really: bool = True) -> Iterator[None]:
 
 def note(table_id: int, action: str, data: dict[str, Any], record_id: int | None = None) -> None:
     """Add an entry by hand: for what is no change of one record, such as an import."""
+    _announce(db.session())
     db.session.add(Change(**_entry(db.session.info, table_id, action, data, record_id)))
 
 
@@ -110,7 +111,25 @@ def _write(session: so.Session, _context: Any) -> None:
                         _entry(session.info, live.table.id, action or "", data, record.id)
                     )
     if entries:
+        _announce(session)
         session.execute(sa.insert(Change), entries)
+
+
+ANNOUNCED = 5_918
+"""The first number of the advisory locks by which PostgreSQL is told who is about to number changes."""
+
+
+def _announce(session: so.Session) -> None:
+    """PostgreSQL numbers changes before it commits them. So who is about to, says above which number theirs
+    will be, until the transaction ends; `app.tables.feed` goes no further than that. SQLite has one
+    writer at a time."""
+    if session.get_bind().dialect.name == "postgresql":
+        lock = sa.func.pg_advisory_xact_lock_shared(ANNOUNCED, sa.cast(LAST, sa.Integer))
+        session.connection().execute(sa.select(lock).select_from(NUMBERS))
+
+
+LAST: sa.ColumnClause[int] = sa.column("last_value", sa.BigInteger)
+NUMBERS = sa.table("change_id_seq", LAST)
 
 
 @sa.event.listens_for(so.Session, "do_orm_execute")
@@ -167,22 +186,6 @@ def of_table(actor: Actor, live: Live, before: int = 0) -> Sequence[Change]:
     rows = live.rows("history")
     there = Change.record_id.in_(sa.select(live.sql.c.id).where(*rows)) if rows else sa.true()
     return _page(there, live, before)
-
-
-def since(actor: Actor, live: Live, after: int, limit: int) -> Sequence[Change]:
-    """The changes that came after one, the oldest first: who goes on from the last misses none. Of who
-    sees some of the records only, those of the ones that are there."""
-    require(actor, "history", live.table)
-    query = sa.select(Change).where(Change.table_id == live.table.id, Change.id > after)
-    if rows := live.rows("history"):
-        query = query.where(Change.record_id.in_(sa.select(live.sql.c.id).where(*rows)))
-    if db.engine.dialect.name == "postgresql":  # which numbers changes before it commits them
-        query = query.where(sa.text(_COMMITTED))
-    return db.session.scalars(query.order_by(Change.id).limit(limit)).all()
-
-
-_COMMITTED = "change.xmin::text::bigint < (pg_snapshot_xmin(pg_current_snapshot())::text::bigint % 4294967296)"
-"""What no transaction that is still open can come before."""
 
 
 def _page(wanted: sa.ColumnElement[bool], live: Live, before: int) -> Sequence[Change]:

@@ -125,9 +125,19 @@ def named_field(live: Live, name: str) -> Field:
     found = live.table.by_name.get(name)
     if found is None:
         known = ", ".join(live.table.by_name)
+        if gone := taken_out(live, name):
+            raise Invalid(f"{gone}; there are {known}.", [(name[:60], gone)])
         words = f"{live.table.label} has no field “{name[:60]}”; it has {known}."
         raise Invalid(words, [(name[:60], "unknown field")])
     return found
+
+
+def taken_out(live: Live, name: str) -> str:
+    """Words on a field that the table had in the last thirty days; empty where there was none of this
+    name, or where the actor does not see all that there is."""
+    dropped = live.table.dropped if live is live.whole else ()
+    at = next((one.at[:10] for one in dropped if one.field.name == name), "")
+    return f"The field {name} was taken out of the table on {at}" if at else ""
 
 
 def _fields(live: Live, args: Args) -> tuple[Field, ...]:

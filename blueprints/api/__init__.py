@@ -5,11 +5,17 @@ bodies     JSON that was sent, into values; strict, and in words that name the c
 documents  records, changes and lists as JSON
 services   what one request asks of several records: batch, upsert, nested records, replies kept
 describing JSON Schema and OpenAPI, made of what the asker may see
-tokens     keys: pages and `flask token`
+tokens     the pages of one's keys; forms has what one types there
+keys       which tables keys can be for, and how one is made
+commands   `flask token`
+definitions tables themselves
+limits     how often: hooks for these addresses alone
+cors       pages of other sites that may use it
 """
 
-from flask import Blueprint
+from blueprints.api.cors import Asking, cross_origin
 
-bp = Blueprint("api", __name__, url_prefix="/api", cli_group="token")
+bp = Asking("api", __name__, url_prefix="/api", cli_group="token")
+bp.after_request(cross_origin)
 
-from blueprints.api import views  # noqa: E402, F401
+from blueprints.api import commands, definitions, limits, tokens, views  # noqa: E402, F401

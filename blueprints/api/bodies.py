@@ -10,8 +10,8 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from app.errors import Invalid
 from app.fields import Field
+from app.tables import listing
 from app.tables.live import Live
-from app.tables.table import SYSTEM
 
 DEEPEST, MOST_ITEMS = 20, 1_000
 TYPES = {"application/json", "application/merge-patch+json"}
@@ -126,11 +126,6 @@ def _check_unwritten(live: Live, name: str, given: Any, record: Any) -> None:
 
 
 def _unknown(live: Live, name: str) -> str:
-    names = ", ".join(one.name for one in live.table.written)
-    gone = next((one for one in live.whole.table.dropped if one.field.name == name), None)
-    if gone is not None and live is live.whole:
-        return f"The field {name} was taken out of the table on {gone.at[:10]}; there are {names}"
-    return f"There is no field “{name[:60]}”; there are {names}"
-
-
-SYSTEM_NAMES = {one.name for one in SYSTEM}
+    there = ", ".join(one.name for one in live.table.written)
+    gone = listing.taken_out(live, name)
+    return f"{gone or f'There is no field “{name[:60]}”'}; there are {there}"

@@ -47,8 +47,8 @@ def read(live: Live, args: dict[str, list[str]], accept: MIMEAccept) -> Asked:
     own = {name: args[name] for name in WORDS & args.keys()}
     rest = {name: one for name, one in args.items() if name not in WORDS}
     try:
-        limit = {"per_page": own["limit"]} if "limit" in own else {}
-        query = listing.read(live, {**rest, **limit}, USUAL, MOST)
+        query = listing.read(live, rest, USUAL, MOST)
+        query = query._replace(per_page=number("limit", 1, MOST, query.per_page))
         if "fields" not in rest:
             query = query._replace(fields=documents.fields_of(live))
         return Asked(
@@ -64,9 +64,9 @@ def read(live: Live, args: dict[str, list[str]], accept: MIMEAccept) -> Asked:
 
 def _kind(given: Sequence[str] | None, accept: MIMEAccept) -> str:
     if given:
-        if given[-1] not in KINDS:
+        if len(given) > 1 or given[0] not in KINDS:
             raise Invalid(f"format is one of {', '.join(KINDS)}.", [("format", "unknown format")])
-        return given[-1]
+        return given[0]
     best = accept.best_match(
         ["application/json", *(KINDS[one] for one in ("csv", "xlsx", "ndjson"))]
     )
@@ -74,8 +74,8 @@ def _kind(given: Sequence[str] | None, accept: MIMEAccept) -> str:
 
 
 def _flag(own: Mapping[str, Sequence[str]], name: str) -> bool:
-    text = own.get(name, ["false"])[-1]
-    if text not in ("true", "false"):
+    text, *more = own.get(name, ["false"])
+    if more or text not in ("true", "false"):
         raise Invalid(f"{name} is true or false.", [(name, "true or false")])
     return text == "true"
 
@@ -104,6 +104,14 @@ def key_field(live: Live, name: str) -> Field:
         there = ", ".join(one.name for one in live.table.written if not one.type.many)
         raise BadAddress(f"Say by which field with ?key=, one of {there}.", [("key", "a field")])
     return found
+
+
+def flag(name: str) -> bool:
+    """A switch of an address, off where it is not there. Raises BadAddress."""
+    try:
+        return _flag(request.args.to_dict(flat=False), name)
+    except Invalid as error:
+        raise BadAddress(str(error), error.errors) from None
 
 
 def number(name: str, least: int, most: int, usual: int | None = None) -> int:

@@ -12,9 +12,10 @@ from flask import Response, g, request, url_for
 from werkzeug.exceptions import PreconditionFailed, PreconditionRequired
 
 from app import jobs
-from app.errors import NotFound, problem
+from app.errors import NotFound, StaleForm, problem, wants_json
+from app.errors import answer as answer_error
 from app.permissions import ACTIONS, by_table, may, require, signed_in
-from app.tables import catalog, history, records
+from app.tables import catalog, feed, history, records
 from app.tables.live import Live
 from blueprints.api import bodies, bp, documents, lists, services
 from blueprints.api.services import Answer
@@ -74,8 +75,7 @@ def changes(tool: str, table: str) -> Any:
     """What has happened since a change that one has seen, the oldest first."""
     live = catalog.get(g.actor, tool, table, "history")
     after, limit = lists.number("after", 0, 2**31 - 1), lists.number("limit", 1, 1_000, 100)
-    found = history.since(g.actor, live, after, limit)
-    last = found[-1].id if found else after
+    found, last = feed.since(g.actor, live, after, limit)
     return answer({"items": [documents.change(live, one) for one in found], "after": last})
 
 
@@ -97,14 +97,14 @@ def read_record(tool: str, table: str, record_id: int) -> Any:
 def create(tool: str, table: str) -> Any:
     """A new record; with the header Idempotency-Key, once."""
     live = catalog.get(g.actor, tool, table, "create")
-    body = _body()
+    body = sent()
 
     def act() -> Answer:
         made = services.create(g.actor, live, body)
         there = url_for("api.read_record", tool=tool, table=table, record_id=made["id"])
         return Answer(201, {"Location": there, "ETag": f'"{made["version"]}"'}, made)
 
-    return _done(act)
+    return done(act)
 
 
 @bp.route(RECORD, methods=["PATCH", "PUT"])
@@ -113,10 +113,10 @@ def update(tool: str, table: str, record_id: int) -> Any:
     """Change what is sent of a record, or, with PUT, the whole of it."""
     live = catalog.get(g.actor, tool, table, "update", record_id)
     found = records.get(g.actor, live, record_id)
-    body = bodies.an_object(_body())
-    version = _seen(found, body.get("version"))
+    body = bodies.an_object(sent())
+    version = seen_version(found, body.get("version"))
     whole = request.method == "PUT"
-    return _done(
+    return done(
         lambda: _saved(services.update(g.actor, live, found, body, version, whole)), once=False
     )
 
@@ -126,7 +126,7 @@ def update(tool: str, table: str, record_id: int) -> Any:
 def delete(tool: str, table: str, record_id: int) -> Any:
     """Delete a record; its history keeps it, and it can be restored."""
     live = catalog.get(g.actor, tool, table, "delete", record_id)
-    version = _seen(
+    version = seen_version(
         records.get(g.actor, live, record_id), lists.number("version", 0, 2**31 - 1) or None
     )
     records.delete(g.actor, live, record_id, version)
@@ -143,7 +143,7 @@ def restore(tool: str, table: str, record_id: int) -> Any:
         back = records.restore(g.actor, live, record_id)
         return _saved(documents.record(live.of_record(record_id), back))
 
-    return _done(act)
+    return done(act)
 
 
 @bp.get(f"{RECORD}/history")
@@ -164,8 +164,8 @@ def record_history(tool: str, table: str, record_id: int) -> Any:
 @by_table
 def batch(tool: str, table: str) -> Any:
     """Create, update and delete in one transaction."""
-    live, body = _written(tool, table), _body()
-    return _done(lambda: Answer(200, {}, services.batch(g.actor, live, body)))
+    live, body = _written(tool, table), sent()
+    return done(lambda: Answer(200, {}, services.batch(g.actor, live, body)))
 
 
 @bp.post(f"{TABLE}upsert")
@@ -173,8 +173,8 @@ def batch(tool: str, table: str) -> Any:
 def upsert(tool: str, table: str) -> Any:
     """Create records, or change those that have the same value in the field `key`."""
     live = _written(tool, table)
-    key, body = lists.key_field(live, request.args.get("key", "")), _body()
-    return _done(lambda: Answer(200, {}, services.upsert(g.actor, live, key, body)))
+    key, body = lists.key_field(live, request.args.get("key", "")), sent()
+    return done(lambda: Answer(200, {}, services.upsert(g.actor, live, key, body)))
 
 
 @bp.get("/v1/jobs/<int(max=2147483647):job_id>")
@@ -187,7 +187,8 @@ def job(job_id: int) -> Any:
 # Helpers ---------------------------------------------------------------------------------------
 
 
-def _body() -> Any:
+def sent() -> Any:
+    """The JSON that was sent. Raises UnsupportedMediaType, BadRequest."""
     return bodies.read(request.get_data(cache=True), request.mimetype)
 
 
@@ -199,7 +200,7 @@ def _written(tool: str, table: str) -> Live:
     return live
 
 
-def _done(act: Callable[[], Answer], once: bool = True) -> Response:
+def done(act: Callable[[], Answer], once: bool = True) -> Response:
     """Do it in one transaction, and with an Idempotency-Key only once."""
     key = request.headers.get("Idempotency-Key", "") if once else ""
     asked = f"{request.method} {request.full_path}\n".encode() + request.get_data()
@@ -217,7 +218,7 @@ def _record(document: dict[str, Any]) -> Response:
     return made
 
 
-def _seen(found: Any, version: Any) -> int | None:
+def seen_version(found: Any, version: Any) -> int | None:
     """The version that the asker has seen of a record; None where they mean to overwrite. Raises
     PreconditionFailed, PreconditionRequired."""
     wanted = request.headers.get("If-Match", "")
@@ -226,7 +227,7 @@ def _seen(found: Any, version: Any) -> int | None:
     if wanted:
         if f'"{found.version}"' not in [one.strip() for one in wanted.split(",")]:
             raise PreconditionFailed(
-                f"The record is at version {found.version} by now. Read it again, then send your change."
+                f"It is at version {found.version} by now. Read it again, then send your change."
             )
         return int(found.version)
     if version is not None:
@@ -235,8 +236,20 @@ def _seen(found: Any, version: Any) -> int | None:
         return None
     raise PreconditionRequired(
         "Say which version you have seen: by the header If-Match, or as “version”. "
-        "With ?force=true the record is overwritten, whatever it is by now."
+        "With ?force=true it is overwritten, whatever it is by now."
     )
+
+
+@bp.errorhandler(StaleForm)
+def without_token(error: StaleForm) -> Any:
+    """A session that does not prove that a page of this app has sent the request."""
+    if not wants_json():
+        return answer_error(error.status, error.title, error.detail)
+    words = (
+        "In a browser’s session send the token of a page of this app, in the header X-CSRFToken. "
+        "A program uses a key: Authorization: Bearer rt_…"
+    )
+    return problem(error.status, error.title, words)
 
 
 @bp.errorhandler(records.Stale)

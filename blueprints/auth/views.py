@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from flask import flash, g, redirect, render_template, request, session, url_for
+from flask import current_app, flash, g, redirect, render_template, request, session, url_for
 from flask_login import login_user, logout_user
 
 from app import people, sessions, throttle
@@ -169,7 +169,8 @@ def password() -> Any:
 def _account(profile: ProfileForm | None = None, password: PasswordForm | None = None) -> Any:
     profile = profile or ProfileForm(None, obj=g.actor)
     password = password or PasswordForm(None)
-    page = render_template("auth/account.html", profile=profile, password=password)
+    keys = url_for("api.keys") if "api.keys" in current_app.view_functions else ""
+    page = render_template("auth/account.html", profile=profile, password=password, keys=keys)
     return page, max(profile.status, password.status)
 
 

@@ -6,7 +6,7 @@ No request in here: an Actor and plain values come in.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,7 +18,6 @@ from app import jobs
 from app.database import writing
 from app.errors import Conflict, Invalid, NotFound
 from app.extensions import db, utcnow
-from app.fields.names import bare, table_name
 from app.models import Change, Definition, Job, Person, Tool
 from app.permissions import Actor, may, require
 from app.sheets import importing
@@ -26,7 +25,7 @@ from app.sheets.book import Problems
 from app.sheets.importing import Import
 from app.sheets.plan import Plan
 from app.tables import catalog, changing, history
-from app.tables.changing import Examination
+from app.tables.changing import Examination, making
 from app.tables.changing.comparing import FREE
 from app.tables.live import Live
 from app.tables.table import Table, check
@@ -113,7 +112,7 @@ def undo_import(actor: Actor, job_id: int) -> Table:
     if not isinstance(table_id, int):
         raise NotFound("This job has made no table.")
     with writing(), history.acting(actor):
-        return _withdraw(actor, table_id, {"import": job_id})
+        return making.withdraw(actor, table_id, {"import": job_id})
 
 
 # Draw and change -------------------------------------------------------------------------------
@@ -129,39 +128,10 @@ def draw(actor: Actor, drawing: Drawing) -> Table:
     with writing(), history.acting(actor):
         require(actor, "create")
         catalog.forget()
-        place = Table(0, 0, *_names(actor, drawing), drawing.label, (), owner_id=actor.id or None)
-        return _at_inputs(drawing, place, partial(_make, actor), _taken(actor, drawing))
-
-
-def _make(actor: Actor, table: Table) -> Table:
-    catalog.require_open(actor, table)
-    made = catalog.create(table).table
-    history.note(made.id, "create", {"label": made.label})
-    return made
-
-
-def _names(actor: Actor, drawing: Drawing) -> tuple[str, str]:
-    """The names of the tool and the table."""
-    if not drawing.tool:
-        return catalog.free_names(drawing.label)
-    taken = [name for tool, name in catalog.tables() if tool == drawing.tool]
-    return drawing.tool, table_name(drawing.label, taken)
-
-
-def _taken(actor: Actor, drawing: Drawing) -> Iterator[tuple[str, str]]:
-    """What is wrong with where it goes, and with its name there."""
-    if drawing.tool and drawing.tool not in open_tools(actor):
-        yield "tool", "Choose a tool in which you have a table, or a new one"
-    wanted = bare(drawing.label)
-    for tool, tables in catalog.open_to(actor).items():
-        if not drawing.tool and bare(tool.label) == wanted:
-            words = f"There is a tool “{tool.label}” already: draw the table in it, or choose another name"
-            yield "label", words
-        if tool.name == drawing.tool and wanted in {bare(one.table.label) for one in tables}:
-            yield (
-                "label",
-                f"{tool.label} has a table “{drawing.label}” already: choose another name",
-            )
+        names = making.names(drawing.label, drawing.tool)
+        place = Table(0, 0, *names, drawing.label, (), owner_id=actor.id or None)
+        wrong = making.misplaced(actor, drawing.label, drawing.tool)
+        return _at_inputs(drawing, place, partial(making.make, actor), wrong)
 
 
 def table(actor: Actor, tool: str, name: str) -> Live:
@@ -262,10 +232,7 @@ def _places(drawn: Table) -> dict[str, str]:
 def losses(actor: Actor, tool: str, name: str) -> tuple[Live, list[tuple[int, str]]]:
     """A table that may be deleted, and how much goes with it."""
     live = table(actor, tool, name)
-    if live.written:
-        raise Conflict(
-            f"{live.table.label} is declared in code. Delete its model, or its blueprint."
-        )
+    making.refuse_code(live)
     rows = db.session.scalar(sa.select(sa.func.count()).select_from(live.sql)) or 0
     changes = db.session.scalar(
         sa.select(sa.func.count()).select_from(Change).where(Change.table_id == live.table.id)
@@ -276,13 +243,6 @@ def losses(actor: Actor, tool: str, name: str) -> tuple[Live, list[tuple[int, st
         (fields, "field" if fields == 1 else "fields"),
         (changes or 0, "entry of history" if changes == 1 else "entries of history"),
     ]
-
-
-def delete(actor: Actor, tool: str, name: str) -> Table:
-    """Take a table out of sight; for thirty days it can be restored. Raises NotFound, Forbidden."""
-    with writing(), history.acting(actor):
-        catalog.forget()
-        return _withdraw(actor, table(actor, tool, name).table.id, {})
 
 
 def is_tool(name: str) -> bool:
@@ -301,21 +261,7 @@ def delete_tool(actor: Actor, name: str) -> list[Table]:
         if any(live.written for live in found):
             raise Conflict(f"{name} is declared in code. Delete its file or folder in blueprints/.")
         along = {live.table.id for live in found}
-        return [_withdraw(actor, id, {}, along) for id in sorted(along)]
-
-
-def _withdraw(
-    actor: Actor, table_id: int, told: Mapping[str, Any], along: Collection[int] = ()
-) -> Table:
-    catalog.hold(table_id, alone=True)  # before the definition, as everybody who changes a table
-    found = catalog.definition(table_id)
-    gone = catalog.table_of(found)
-    if found.state != "live" or not may(actor, "list", gone):
-        raise NotFound(catalog.GONE)
-    require(actor, "design", gone)
-    catalog.withdraw(table_id, along)
-    history.note(table_id, "delete", {"label": gone.label, **told})
-    return gone
+        return [making.withdraw(actor, id, {}, along) for id in sorted(along)]
 
 
 def restore(actor: Actor, table_id: int) -> Table:

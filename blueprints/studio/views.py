@@ -13,7 +13,7 @@ from app.models import Job
 from app.pages import flash_undo
 from app.permissions import requires, signed_in
 from app.tables import catalog, changing
-from app.tables.changing import Examination
+from app.tables.changing import Examination, making
 from app.tables.live import Live
 from app.tables.table import ACCESS, Table
 from blueprints.studio import bp, drawing, forms, services, sheets, uploads
@@ -283,7 +283,7 @@ def delete(tool: str, table: str) -> Any:
         errors = [f"Type {label} to delete it"]
         page = {"table": live.table, "losses": losses, "errors": errors}
         return render_template("studio/delete.html", **page), 422
-    gone = services.delete(g.actor, tool, table)
+    gone = making.delete(g.actor, tool, table)
     flash_undo(f"{label} deleted", _restore_url(gone))
     return redirect(url_for("studio.index"), 303)
 

@@ -9,6 +9,7 @@ from tests.browser.conftest import axe, both_schemes, fits, sign_in
 pytest.importorskip("blueprints.equipment", reason="the example these tests use has been deleted")
 pytest.importorskip("blueprints.trips", reason="the pages of trips have been deleted")
 pytest.importorskip("blueprints.people", reason="the pages of people have been deleted")
+pytest.importorskip("blueprints.api", reason="the pages of keys have been deleted")
 pytestmark = pytest.mark.browser
 
 SCREENS = {
@@ -16,6 +17,8 @@ SCREENS = {
     "account": "/auth/account",
     "sessions": "/auth/sessions",
     "password again": "/auth/confirm",
+    "no keys": "/api/tokens",
+    "new key": "/api/tokens/new",
     "items": "/tools/equipment/item/",
     "nothing found": "/tools/equipment/item/?q=zzzzzz",
     "new item": "/tools/equipment/item/new",
@@ -76,8 +79,25 @@ def screens(page):
     page.click("text=Save item")
     page.wait_for_selector(".errors")
     yield "form with errors"
+    yield from screens_of_keys(page)
     yield from screens_of_people(page)
     yield from screens_of_roles(page)
+
+
+def screens_of_keys(page):
+    """A key that is made, once it was refused."""
+    page.goto("/api/tokens/new")
+    page.click("button:has-text('Make key')")
+    page.wait_for_selector(".errors")
+    yield "key with errors"
+    page.fill("#name", "Nightly report")
+    page.click("button:has-text('Make key')")
+    page.wait_for_selector("#key")
+    yield "key"
+    page.goto("/api/tokens")
+    yield "keys"
+    page.click("button:has-text('Revoke') >> nth=0")
+    page.wait_for_selector("text=You have no API keys")
 
 
 def screens_of_people(page):

@@ -13,7 +13,7 @@ from app.errors import AppError, NotFound
 from app.extensions import db
 from app.permissions import SYSTEM
 from app.tables import catalog, records
-from app.tables.changing import apply, converting, examine
+from app.tables.changing import apply, converting, examine, making
 from blueprints.studio import services
 from tests.tables.conftest import declared
 from tests.tables.test_changing import changed, column, without
@@ -130,7 +130,7 @@ def test_refusals_do_not_name_tables_that_one_may_not_see(people, bob):
         lambda: apply(
             bob, customers, replace(customers.table, fields=(renamed,)), 1, {"name": "x"}
         ),
-        lambda: services.delete(bob, "shop", "customers"),
+        lambda: making.delete(bob, "shop", "customers"),
     )
     for attempt in attempts:
         with pytest.raises(AppError) as refused:

@@ -26,7 +26,8 @@ def test_middleware_of_a_drop_in_stands_in_its_true_place(demo):
     before, after = names(demo, "before"), names(demo, "after")
     assert before.index("hooks.default_deny") < before.index("tests.trips.conftest.everywhere")
     assert before[-1] == "tests.trips.conftest.only_here"
-    assert after[:2] == ["tests.trips.conftest.after_own", "tests.trips.conftest.after_all"]
+    own = [name for name in after if not name.startswith("api.")]  # those run for /api/ alone
+    assert own[:2] == ["tests.trips.conftest.after_own", "tests.trips.conftest.after_all"]
     assert after[-1] == "hooks.request_line"
 
 

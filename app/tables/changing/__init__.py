@@ -5,6 +5,8 @@ examining   the dry run: what each step would do to the records that there are
 planning    what a change comes to, for every column and value
 columns     the SQL of columns
 applying    the change itself, where it is one short transaction
+making      new tables, and tables that go out of sight
+declaring   a declaration that was sent as JSON, read by the rules of the designer
 converting  the change as a job, where records are converted; and what is dropped for good
 """
 

@@ -1,0 +1,97 @@
+"""What has happened in a table since a change that one knows: the oldest first, and none is missed.
+
+Who goes on from the last one gets every change that somebody has committed since, in the order of their
+numbers, also while others write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.errors import NotFound
+from app.extensions import db
+from app.models import Change
+from app.permissions import Actor, may, require
+from app.tables import records
+from app.tables.history import ANNOUNCED, LAST, NUMBERS
+from app.tables.live import Live
+
+MOST_BLOCKS = 10
+"""Looks at so many blocks for one answer; who sees few of the records goes on from there."""
+
+
+def since(actor: Actor, live: Live, after: int, limit: int) -> tuple[list[Change], int]:
+    """The changes that came after one, up to `limit`, and the number from which to go on. Of who sees
+    some of the records only, those of records that they see, or could see before these were deleted.
+    Raises Forbidden."""
+    require(actor, "history", live.table)
+    found, last, top = list[Change](), after, _top()
+    for _ in range(MOST_BLOCKS):
+        block = _block(live, last, top, limit)
+        shown = _shown(actor, live, block)
+        for one in block:
+            found += [one] if one.id in shown else []
+            last = one.id
+            if len(found) == limit:
+                return found, last
+        if len(block) < limit:
+            break
+    return found, last
+
+
+def _block(live: Live, after: int, top: int | None, limit: int) -> Sequence[Change]:
+    query = sa.select(Change).where(Change.table_id == live.table.id, Change.id > after)
+    query = query if top is None else query.where(Change.id <= top)
+    return db.session.scalars(query.order_by(Change.id).limit(limit)).all()
+
+
+# asked in this order: who announces themselves after the second has numbers above the first
+_LOCKS = sa.table(
+    "pg_locks", *map(sa.column, ("locktype", "classid", "objid", "objsubid", "database"))
+)
+_OPEN = sa.select(sa.func.min(sa.cast(sa.cast(_LOCKS.c.objid, sa.Text), sa.BigInteger))).where(
+    _LOCKS.c.locktype == "advisory",
+    _LOCKS.c.classid == sa.text(str(ANNOUNCED)),
+    _LOCKS.c.objsubid == 2,
+    sa.text("database = (SELECT oid FROM pg_database WHERE datname = current_database())"),
+)
+
+
+def _top() -> int | None:
+    """The number up to which no change can come any more; None where all that are to be seen are."""
+    if db.engine.dialect.name != "postgresql":
+        return None
+    last = db.session.scalar(sa.select(LAST).select_from(NUMBERS)) or 0
+    still_open = db.session.scalar(_OPEN)
+    return last if still_open is None else min(last, still_open)
+
+
+# Rights ----------------------------------------------------------------------------------------
+
+
+def _shown(actor: Actor, live: Live, block: Sequence[Change]) -> set[int]:
+    """The numbers of those that the actor may see."""
+    rules: Any = live.rows("history")
+    if not rules:
+        return {one.id for one in block}
+    ids = {one.record_id for one in block if one.record_id is not None}
+    mine = _among(live, ids, *rules)
+    gone = ids - mine - _among(live, ids)
+    mine |= {id for id in gone if _could_see(actor, live, id)}
+    return {one.id for one in block if one.record_id in mine}
+
+
+def _among(live: Live, ids: Collection[int], *rules: sa.ColumnElement[bool]) -> set[int]:
+    query = sa.select(live.sql.c.id).where(live.sql.c.id.in_(ids), *rules)
+    return set(db.session.connection().scalars(query))
+
+
+def _could_see(actor: Actor, live: Live, record_id: int) -> bool:
+    """Whether the actor could see a record as it was when it was deleted."""
+    try:
+        return may(actor, "history", records.of_any(live, record_id).table)
+    except NotFound:
+        return False
