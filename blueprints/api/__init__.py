@@ -4,7 +4,9 @@ views      addresses of tables and records: HTTP only
 bodies     JSON that was sent, into values; strict, and in words that name the cure
 documents  records, changes and lists as JSON
 services   what one request asks of several records: batch, upsert, nested records, replies kept
-describing JSON Schema and OpenAPI, made of what the asker may see
+schemas    JSON Schema of records
+describing OpenAPI, made of the addresses and of what the asker may see
+description the addresses where both are found, and the page for people
 tokens     keys: pages and `flask token`
 """
 
@@ -12,4 +14,4 @@ from flask import Blueprint
 
 bp = Blueprint("api", __name__, url_prefix="/api", cli_group="token")
 
-from blueprints.api import views  # noqa: E402, F401
+from blueprints.api import description, views  # noqa: E402, F401
