@@ -6,12 +6,17 @@ documents  records, changes and lists as JSON
 services   what one request asks of several records: batch, upsert, nested records, replies kept
 schemas    JSON Schema of records
 describing OpenAPI, made of the addresses and of what the asker may see
-description the addresses where both are found, and the page for people
+pages      what the pages for people say; `samples` is the code on them
+description the addresses of all these
 tokens     keys: pages and `flask token`
 """
 
 from flask import Blueprint
 
+from app.pages import Nav
+
 bp = Blueprint("api", __name__, url_prefix="/api", cli_group="token")
+
+NAV = [Nav("Workspace", "API", "api.docs")]
 
 from blueprints.api import description, views  # noqa: E402, F401

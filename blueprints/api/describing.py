@@ -27,7 +27,7 @@ from blueprints.api.schemas import Schema, name_of
 
 JSON, PROBLEM = "application/json", "application/problem+json"
 LARGEST = 2**31 - 1
-PLACE = re.compile(r"<(int\([^)]*\):)?(\w+)>")
+PLACE = re.compile(r"<(int(?:\([^)]*\))?:)?(\w+)>")
 """A part of a path that is not always the same: whether it is a number, and its name."""
 ABOUT = (
     "Every table that you may see, by the same rights, rules and history as its pages. "
@@ -120,9 +120,7 @@ def _components(actor: Actor, tables: list[Live]) -> Schema:
     for live in tables:
         for part in schemas.PARTS:
             made[name_of(live, part)] = schemas.make(actor, live, part, partial(_refer, actor))
-        made |= {
-            name_of(live, part): make(actor, live) for part, make in OF_TABLES.items()
-        }
+        made |= {name_of(live, part): make(actor, live) for part, make in OF_TABLES.items()}
     cookie = current_app.config["SESSION_COOKIE_NAME"]
     return {
         "schemas": dict(sorted(made.items())),
@@ -149,17 +147,24 @@ def _refer(actor: Actor, live: Live, part: str) -> Schema:
 # Operations ------------------------------------------------------------------------------------
 
 
-def _operations(actor: Actor, tables: list[Live]) -> Iterator[tuple[str, str, Schema]]:
+def _operations(
+    actor: Actor, tables: list[Live], only: bool = False
+) -> Iterator[tuple[str, str, Schema]]:
     """Each address with a method and what is said of it."""
     for rule in current_app.url_map.iter_rules():
         if not rule.rule.startswith("/api/v1/"):
             continue
         of_a_table = {"tool", "table"} <= rule.arguments
-        for live in tables if of_a_table else [None]:
+        for live in tables if of_a_table else [] if only else [None]:
             for method in sorted(map(str.lower, (rule.methods or set()) - {"HEAD", "OPTIONS"})):
                 shape = SHAPES.get((rule.endpoint, method), Shape())
                 if live is None or not shape.actions or _may(actor, shape, live):
                     yield _path(rule, live), method, _operation(actor, rule, method, shape, live)
+
+
+def operations(actor: Actor, live: Live) -> list[tuple[str, str, Schema]]:
+    """The addresses of a table, each with a method and what is said of it, by path."""
+    return sorted(_operations(actor, [live], only=True), key=lambda one: one[:2])
 
 
 def _may(actor: Actor, shape: Shape, live: Live) -> bool:
@@ -179,9 +184,7 @@ def operation_id(endpoint: str, method: str, live: Live | None) -> str:
     return f"{done}__{name_of(live)}" if live else done
 
 
-def _operation(
-    actor: Actor, rule: Rule, method: str, shape: Shape, live: Live | None
-) -> Schema:
+def _operation(actor: Actor, rule: Rule, method: str, shape: Shape, live: Live | None) -> Schema:
     view = current_app.view_functions[rule.endpoint]
     found: Schema = {
         "operationId": operation_id(rule.endpoint, method, live),
@@ -270,7 +273,9 @@ def _of_list(live: Live) -> Iterator[Schema]:
     """What the address of a list can ask for: search, order, stretches, totals, and each lookup of each field."""
     names = [*live.table.by_name]
     yield PARAMETERS["q"]
-    yield from _listed("sort", [way + one for one in names for way in ("", "-")], "Order; - is downwards.")
+    yield from _listed(
+        "sort", [way + one for one in names for way in ("", "-")], "Order; - is downwards."
+    )
     yield from _listed("fields", names, "The fields to give.")
     yield from (PARAMETERS[name] for name in ("page", "limit", "count", "format", "If-None-Match"))
     yield from _naming(live, "expand")
@@ -294,8 +299,8 @@ def _header(name: str, schema: Schema, description: str) -> Schema:
     return {"name": name, "in": "header", "description": description, "schema": schema}
 
 
-PAGE = {"type": "string", "pattern": "^[1-9][0-9]{0,8}$|^after-"}
-ETAG = {"type": "string", "pattern": '^(\\*|"[0-9]{1,10}")$', "examples": ['"3"']}
+PAGE = {"type": "string", "pattern": "^([1-9][0-9]{0,8}|after-.*)?$"}
+ETAG = {"type": "string", "pattern": '^(\\*|"[0-9]{1,10}")?$', "examples": ['"3"']}
 PARAMETERS = {
     "q": _query("q", {"type": "string"}, "Words to look for."),
     "page": _query("page", PAGE, "A number from 1, or what `next` has."),
@@ -310,7 +315,7 @@ PARAMETERS = {
     "If-Match": _header("If-Match", ETAG, "The ETag that you have seen."),
     "If-None-Match": _header("If-None-Match", {"type": "string"}, "The ETag of the answer that you have."),
     "Idempotency-Key": _header(
-        "Idempotency-Key", {"type": "string", "minLength": 1, "maxLength": services.LONGEST_KEY},
+        "Idempotency-Key", {"type": "string", "maxLength": services.LONGEST_KEY},
         "The same key with the same body gives the first answer again, for a day.",
     ),
 }  # fmt: skip
@@ -472,7 +477,9 @@ def _list(actor: Actor, live: Live) -> Schema:
 
 
 def _groups(actor: Actor, live: Live) -> Schema:
-    values: dict[str, Schema] = {name: {} for name in live.table.by_name if name not in ("count", *TOTALS)}
+    values: dict[str, Schema] = {
+        name: {} for name in live.table.by_name if name not in ("count", *TOTALS)
+    }
     totals: Schema = {word: {"type": "object"} for word in TOTALS}
     group = _object({"count": COUNT}, **values, **totals)
     return _object({"items": {"type": "array", "items": group}})
@@ -496,10 +503,13 @@ OF_TABLES = {"list": _list, "groups": _groups, "batched": _batched, "upserted": 
 
 def columns(actor: Actor, live: Live) -> list[tuple[Any, Schema, bool]]:
     """The fields of a table, for people: each with its schema, and whether one writes it."""
-    able = {one.name for one in schemas.writable(live)} if may(actor, "update", live.table) else set()
+    able = (
+        {one.name for one in schemas.writable(live)} if may(actor, "update", live.table) else set()
+    )
     last = [one for one in SYSTEM if one.name != "id"]
     return [
-        (one, schemas.read(live, one), one.name in able) for one in (SYSTEM[0], *live.table.fields, *last)
+        (one, schemas.read(live, one), one.name in able)
+        for one in (SYSTEM[0], *live.table.fields, *last)
     ]
 
 

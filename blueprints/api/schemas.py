@@ -142,7 +142,11 @@ def change(actor: Actor, live: Live, refer: Refer) -> Schema:
 
 def upserted(actor: Actor, live: Live, refer: Refer) -> Schema:
     """Records to be created or changed, each known by its value in the key."""
-    one = {**new(actor, live, refer), "required": [], "title": f"{live.table.label}: one of several"}
+    one = {
+        **new(actor, live, refer),
+        "required": [],
+        "title": f"{live.table.label}: one of several",
+    }
     return {"type": "array", "items": one, "maxItems": 1_000}
 
 
@@ -156,7 +160,9 @@ def batch(actor: Actor, live: Live, refer: Refer) -> Schema:
         "update": {**updated, "required": [*known]},
         "delete": _object(known, [*known], "Deleted"),
     }
-    lists = {name: {"type": "array", "items": one, "maxItems": 1_000} for name, one in parts.items()}
+    lists = {
+        name: {"type": "array", "items": one, "maxItems": 1_000} for name, one in parts.items()
+    }
     allowed = {name: one for name, one in lists.items() if may(actor, name, live.table)}
     return _object(allowed, [], f"{live.table.label}: a batch")
 

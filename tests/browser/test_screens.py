@@ -8,6 +8,7 @@ from tests.browser.conftest import axe, both_schemes, fits, sign_in
 
 pytest.importorskip("blueprints.equipment", reason="the example these tests use has been deleted")
 pytest.importorskip("blueprints.trips", reason="the pages of trips have been deleted")
+pytest.importorskip("blueprints.api", reason="the pages of the API have been deleted")
 pytest.importorskip("blueprints.people", reason="the pages of people have been deleted")
 pytestmark = pytest.mark.browser
 
@@ -33,6 +34,9 @@ SCREENS = {
     "person": "/people/2",
     "disabled person": "/people/3",
     "what was done": "/people/events/",
+    "tables of the API": "/api/docs",
+    "table of the API": "/api/docs/equipment/loan",
+    "manual of the API": "/docs/api",
     "manual": "/docs/",
     "cycle": "/docs/cycle",
     "components": "/docs/components",
