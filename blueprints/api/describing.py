@@ -448,7 +448,7 @@ ANSWERS: dict[str, Schema] = {
         {
             "id": NUMBER, "record": {"type": ["integer", "null"]}, "action": TEXT, "person": TEXT,
             "at": {"type": "string", "format": "date-time"}, "trip": BLANK_TEXT,
-            "changes": {"type": "object", "additionalProperties": {"type": "array", "minItems": 2, "maxItems": 2}},
+            "changes": {"type": "object", "additionalProperties": {"type": "array", "items": {}, "minItems": 2, "maxItems": 2}},
         }
     ),
     "History": _object({"items": {"type": "array", "items": _ref("Change")}, "next": BLANK_TEXT}),

@@ -85,7 +85,7 @@ def writable(live: Live) -> list[Field]:
 
 
 def _object(properties: Schema, required: list[str], title: str) -> Schema:
-    found = {"type": "object", "title": title, "properties": properties}
+    found = {"type": "object", "description": title, "properties": properties}
     return {**found, "required": required, "additionalProperties": False}
 
 
@@ -137,7 +137,11 @@ def whole(actor: Actor, live: Live, refer: Refer) -> Schema:
 
 def change(actor: Actor, live: Live, refer: Refer) -> Schema:
     """What is changed of a record; what is left out stays."""
-    return {**whole(actor, live, refer), "required": [], "title": f"{live.table.label}: a change"}
+    return {
+        **whole(actor, live, refer),
+        "required": [],
+        "description": f"{live.table.label}: a change",
+    }
 
 
 def upserted(actor: Actor, live: Live, refer: Refer) -> Schema:
@@ -145,7 +149,7 @@ def upserted(actor: Actor, live: Live, refer: Refer) -> Schema:
     one = {
         **new(actor, live, refer),
         "required": [],
-        "title": f"{live.table.label}: one of several",
+        "description": f"{live.table.label}: one of several",
     }
     return {"type": "array", "items": one, "maxItems": 1_000}
 
@@ -196,4 +200,5 @@ def document(actor: Actor, live: Live, url: str) -> Schema:
         for one in parts
         if may(actor, one.action, live.table)
     }
-    return {"$schema": DIALECT, "$id": url, **make(actor, live, "", nothing), "$defs": sent}
+    about = {"$schema": DIALECT, "$id": url, "title": live.table.label}
+    return {**about, **make(actor, live, "", nothing), "$defs": sent}
