@@ -426,6 +426,7 @@ TEXT, NUMBER, COUNT = {"type": "string"}, schemas.WHOLE, {"type": "integer", "mi
 MOMENT = {"type": ["string", "null"], "format": "date-time"}
 BLANK_TEXT: Schema = {"type": ["string", "null"]}
 FAULTS = {"type": "array", "items": _object({"field": TEXT, "message": TEXT})}
+OLD_AND_NEW = {"type": "array", "items": {}, "minItems": 2, "maxItems": 2}
 ANSWERS: dict[str, Schema] = {
     "Problem": _object(
         {"type": TEXT, "title": TEXT, "status": {"type": "integer"}, "detail": TEXT, "trip": BLANK_TEXT},
@@ -448,7 +449,7 @@ ANSWERS: dict[str, Schema] = {
         {
             "id": NUMBER, "record": {"type": ["integer", "null"]}, "action": TEXT, "person": TEXT,
             "at": {"type": "string", "format": "date-time"}, "trip": BLANK_TEXT,
-            "changes": {"type": "object", "additionalProperties": {"type": "array", "items": {}, "minItems": 2, "maxItems": 2}},
+            "changes": {"type": "object", "additionalProperties": OLD_AND_NEW},
         }
     ),
     "History": _object({"items": {"type": "array", "items": _ref("Change")}, "next": BLANK_TEXT}),
