@@ -246,3 +246,20 @@ def test_the_numbers_of_the_manual_are_those_of_the_code(bob):
     assert f"up to {listing.MOST_FILTERS} filters" in page
     assert f"up to {listing.MOST_SORTED} fields" in page
     assert f"for {services.KEPT.total_seconds() / 3600:.0f} hours" in page
+
+
+# Formats ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("who", WHO)
+@pytest.mark.parametrize("kind", [*lists.KINDS])
+def test_a_list_is_given_in_every_format_that_is_described(ask, send, kind, who):
+    answer = send(who, "GET", f"{THINGS}?format={kind}")
+    found = ask(who, "/api/v1/openapi.json")["paths"][THINGS]["get"]["responses"]["200"]
+    assert (answer.status_code, answer.mimetype) == (200, lists.KINDS[kind])
+    assert answer.mimetype in found["content"] and answer.data
+
+
+def test_an_address_that_changes_something_says_force_with_true_or_false_alone(send):
+    answer = send("administrator", "PATCH", f"{THINGS}1?force=maybe", {"name": "x"})
+    assert (answer.status_code, answer.json["errors"][0]["field"]) == (400, "force")

