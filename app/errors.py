@@ -238,7 +238,8 @@ def stale_error(_error: Exception) -> Any:
 
 def wants_json() -> bool:
     """True for programs: they accept JSON and not HTML, or ask at a JSON address."""
-    if request.path.startswith("/api/v1/") or request.path.endswith(".json"):
+    for_people = request.path.startswith(("/api/docs", "/api/tokens"))
+    if request.path.startswith("/api/") and not for_people or request.path.endswith(".json"):
         return True
     best = request.accept_mimetypes.best_match(
         ["text/html", "application/json", "application/problem+json"]

@@ -158,6 +158,8 @@ def csrf_token() -> None:
         return
     if g.actor is not None and g.actor.scope:
         return  # a key comes in a header, which no other site can make a browser send
+    if g.actor is None and the_request().path.startswith("/api/"):
+        return  # a program without a key: the next hook asks for one, as it does when it reads
     if current_app.config["WTF_CSRF_ENABLED"]:
         try:
             csrf.protect()

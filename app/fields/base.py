@@ -354,14 +354,19 @@ class FieldType:
         """The JSON Schema of a value that is not null."""
         return dict(self.json_type)
 
-    def schema(self, field: Field) -> dict[str, Any]:
-        """The JSON Schema of the field."""
+    def taken(self, field: Field) -> dict[str, Any]:
+        """The JSON Schema of what `from_json` takes besides null."""
+        return self.json(field)
+
+    def schema(self, field: Field, taken: bool = False) -> dict[str, Any]:
+        """The JSON Schema of the field; `taken`: of what is sent for it, else of what is read."""
         about: dict[str, Any] = {"title": field.label}
         about |= {"description": field.help} if field.help else {}
         about |= {} if self.writable else {"readOnly": True}
-        found = self.json(field)
+        found = self.taken(field) if taken else self.json(field)
         if not field.required:
-            found = {**found, "type": [found["type"], "null"]}
+            kinds = found["type"] if isinstance(found["type"], list) else [found["type"]]
+            found = {**found, "type": [*kinds, "null"]}
             found = {**found, "enum": [*found["enum"], None]} if "enum" in found else found
         return {**about, **found}
 

@@ -148,6 +148,7 @@ class Numbers(sa.types.TypeDecorator[tuple[int, ...]]):
         return tuple(sorted(map(int, value.split(",")))) if value else None
 
 
+@lookups.takes(lookups.values)
 def _several(field: Field, texts: Sequence[str]) -> Any:
     """Values with no more numbers together than a statement has room for."""
     values = lookups.several(field, texts)
@@ -156,6 +157,7 @@ def _several(field: Field, texts: Sequence[str]) -> Any:
     return values
 
 
+@lookups.takes(lookups.value)
 def _filled(field: Field, texts: Sequence[str]) -> Any:
     _several(field, texts)
     return lookups.filled(field, texts)

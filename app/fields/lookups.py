@@ -19,6 +19,38 @@ LONGEST, MOST = 200, 100
 """Characters of a text that is looked for inside others, and values of one filter."""
 
 
+Read = Callable[["Field", Sequence[str]], Any]
+"""Reads the texts of an address as the operand of a condition."""
+Schema = dict[str, Any]
+
+
+def takes(schema: Callable[[Field], Schema]) -> Callable[[Read], Read]:
+    """Declare the JSON Schema of what a function reads; it is kept beside the function."""
+
+    def declare(read: Read) -> Read:
+        read.schema = schema  # type: ignore[attr-defined]
+        return read
+
+    return declare
+
+
+def value(field: Field) -> Schema:
+    """The JSON Schema of a value in an address, where several in one are a text."""
+    found = field.type.json(field)
+    return {"type": "string", "minLength": 1} if found["type"] == "array" else found
+
+
+def value_or_blank(field: Field) -> Schema:
+    """The same where an empty text asks for what is blank."""
+    return {"anyOf": [value(field), {"const": ""}]}
+
+
+def values(field: Field) -> Schema:
+    """Several of them."""
+    return {"type": "array", "items": value_or_blank(field), "maxItems": MOST}
+
+
+@takes(value_or_blank)
 def one(field: Field, texts: Sequence[str]) -> Any:
     """One value; None asks for what is blank."""
     if len(texts) != 1:
@@ -26,6 +58,7 @@ def one(field: Field, texts: Sequence[str]) -> Any:
     return field.type.parse(texts[0], field)
 
 
+@takes(values)
 def several(field: Field, texts: Sequence[str]) -> Any:
     """Different values, None among them."""
     different = dict.fromkeys(texts)
@@ -39,6 +72,7 @@ def too_many(field: Field) -> Exception:
     return field.refusal(f"takes up to {MOST} values here")
 
 
+@takes(value)
 def filled(field: Field, texts: Sequence[str]) -> Any:
     """One value that is not blank."""
     value = one(field, texts)
@@ -47,6 +81,7 @@ def filled(field: Field, texts: Sequence[str]) -> Any:
     return value
 
 
+@takes(lambda field: {"type": "boolean"})
 def flag(field: Field, texts: Sequence[str]) -> bool:
     """`true` or `false`."""
     if list(texts) not in (["true"], ["false"]):
@@ -54,9 +89,10 @@ def flag(field: Field, texts: Sequence[str]) -> bool:
     return texts[0] == "true"
 
 
-def whole(low: int, high: int) -> Callable[[Field, Sequence[str]], int]:
+def whole(low: int, high: int) -> Read:
     """A function that reads one whole number in this range."""
 
+    @takes(lambda field: {"type": "integer", "minimum": low, "maximum": high})
     def read(field: Field, texts: Sequence[str]) -> int:
         text = texts[0] if len(texts) == 1 else ""
         if not (text.isascii() and text.isdigit() and len(text) < 5 and low <= int(text) <= high):
@@ -71,7 +107,12 @@ class Lookup(NamedTuple):
 
     words: str
     build: Callable[[Any, Any], Condition]
-    read: Callable[[Field, Sequence[str]], Any] = one
+    read: Read = one
+
+    def schema(self, field: Field) -> Schema:
+        """The JSON Schema of what an address may have for it."""
+        found: Schema = self.read.schema(field)  # type: ignore[attr-defined]
+        return found
 
 
 def exact(column: Any, value: Any) -> Condition:

@@ -422,6 +422,11 @@ class DecimalNumber(Number):
         rest = rf"(\.[0-9]{{1,{scale}}})?" if scale else ""
         return {"type": "string", "pattern": f"^-?[0-9]{{1,{DIGITS - scale}}}{rest}$"}
 
+    def taken(self, field: Field) -> dict[str, Any]:
+        most = 10 ** (DIGITS - self.scale(field)) - 1
+        whole = {"type": ["string", "integer"], "minimum": -most, "maximum": most}
+        return {**self.json(field), **whole}
+
     def units(self, field: Field) -> tuple[str, ...]:
         return ("%",) if field.options.get("format") == "percent" else ()
 

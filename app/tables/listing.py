@@ -508,9 +508,10 @@ def _blocks(
 ) -> Iterator[Sequence[Sequence[Any]]]:
     shown, both = len(query.fields) + 1, wanted
     while True:
-        found = db.session.execute(_select(live, query, both, stored=stored).limit(query.per_page))
+        asked = _select(live, query, both, stored=stored).limit(query.per_page)
+        found = db.session.connection().execute(asked)
         # what is only passed on needs no objects of SQLAlchemy round it
-        rows: Any = found.cursor.fetchall() if stored and not query.sort else found.all()  # type: ignore[attr-defined]
+        rows: Any = found.cursor.fetchall() if stored and not query.sort else found.all()
         db.session.rollback()
         yield [row[:shown] for row in rows] if query.sort else rows
         if len(rows) < query.per_page:

@@ -467,6 +467,8 @@ def _taken(field: Field, value: Any) -> tuple[str, str]:
 
 def of_any(live: Live, record_id: int) -> Live:
     """The table as it is for one record; for one that is deleted by the values that it had. Raises NotFound."""
+    if not 0 < record_id < 2**31:
+        raise NotFound(GONE)
     try:
         return live.of_record(record_id)
     except NotFound:  # the same work for what is hidden and for what never was

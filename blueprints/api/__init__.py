@@ -4,7 +4,10 @@ views      addresses of tables and records: HTTP only
 bodies     JSON that was sent, into values; strict, and in words that name the cure
 documents  records, changes and lists as JSON
 services   what one request asks of several records: batch, upsert, nested records, replies kept
-describing JSON Schema and OpenAPI, made of what the asker may see
+schemas    JSON Schema of records
+describing OpenAPI, made of the addresses and of what the asker may see
+pages      what the pages for people say; `samples` is the code on them
+description the addresses of all these
 tokens     the pages of one's keys; forms has what one types there
 keys       which tables keys can be for, and how one is made
 commands   `flask token`
@@ -13,9 +16,12 @@ limits     how often: hooks for these addresses alone
 cors       pages of other sites that may use it
 """
 
+from app.pages import Nav
 from blueprints.api.cors import Asking, cross_origin
 
 bp = Asking("api", __name__, url_prefix="/api", cli_group="token")
 bp.after_request(cross_origin)
 
-from blueprints.api import commands, definitions, limits, tokens, views  # noqa: E402, F401
+NAV = [Nav("Workspace", "API", "api.docs")]
+
+from blueprints.api import commands, definitions, description, limits, tokens, views  # noqa: E402, F401

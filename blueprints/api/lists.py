@@ -73,6 +73,14 @@ def _kind(given: Sequence[str] | None, accept: MIMEAccept) -> str:
     return next((name for name, one in KINDS.items() if one == best), "json")
 
 
+def flag(name: str) -> bool:
+    """Whether an address says `true` of something. Raises BadAddress."""
+    try:
+        return _flag(request.args.to_dict(flat=False), name)
+    except Invalid as error:
+        raise BadAddress(str(error), error.errors) from None
+
+
 def _flag(own: Mapping[str, Sequence[str]], name: str) -> bool:
     text, *more = own.get(name, ["false"])
     if more or text not in ("true", "false"):

@@ -21,7 +21,8 @@ from blueprints.api import bodies, bp, documents, lists, services
 from blueprints.api.services import Answer
 
 TABLE = "/v1/<tool>/<table>/"
-RECORD = f"{TABLE}<int(max=2147483647):record_id>"
+RECORD = f"{TABLE}<int:record_id>"
+"""Numbers of any length: with a limit here Werkzeug would answer 405 for those beyond it, and not 404."""
 
 
 def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -52,7 +53,7 @@ def index() -> Any:
     return answer(found)
 
 
-@bp.get(TABLE)
+@bp.get(TABLE, strict_slashes=False)
 @by_table
 def list_records(tool: str, table: str) -> Any:
     """A list: filtered, sorted, a stretch at a time; or all of it as a file; or its groups."""
@@ -92,7 +93,7 @@ def read_record(tool: str, table: str, record_id: int) -> Any:
     return _record(found)
 
 
-@bp.post(TABLE)
+@bp.post(TABLE, strict_slashes=False)
 @by_table
 def create(tool: str, table: str) -> Any:
     """A new record; with the header Idempotency-Key, once."""
@@ -177,7 +178,7 @@ def upsert(tool: str, table: str) -> Any:
     return done(lambda: Answer(200, {}, services.upsert(g.actor, live, key, body)))
 
 
-@bp.get("/v1/jobs/<int(max=2147483647):job_id>")
+@bp.get("/v1/jobs/<int:job_id>")
 @signed_in
 def job(job_id: int) -> Any:
     """A job of one's own: how far it is, or what came of it."""
@@ -221,7 +222,7 @@ def _record(document: dict[str, Any]) -> Response:
 def seen_version(found: Any, version: Any) -> int | None:
     """The version that the asker has seen of a record; None where they mean to overwrite. Raises
     PreconditionFailed, PreconditionRequired."""
-    wanted = request.headers.get("If-Match", "")
+    wanted, force = request.headers.get("If-Match", ""), lists.flag("force")
     if wanted.strip() == "*":
         return None
     if wanted:
@@ -232,7 +233,7 @@ def seen_version(found: Any, version: Any) -> int | None:
         return int(found.version)
     if version is not None:
         return bodies.whole(version, "version")
-    if request.args.get("force") == "true":
+    if force:
         return None
     raise PreconditionRequired(
         "Say which version you have seen: by the header If-Match, or as “version”. "

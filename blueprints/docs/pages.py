@@ -53,6 +53,10 @@ PAGES = (
         "The equipment tool file by file, as a pattern for your own.",
     ),
     Page(
+        "Build", "api", "The API",
+        "Read and write tables from programs: addresses, versions, batches, formats, limits, errors.",
+    ),
+    Page(
         "Build", "middleware", "Middleware",
         "The functions around every view, in running order, and how to add one.",
     ),

@@ -8,8 +8,8 @@ from tests.browser.conftest import axe, both_schemes, fits, sign_in
 
 pytest.importorskip("blueprints.equipment", reason="the example these tests use has been deleted")
 pytest.importorskip("blueprints.trips", reason="the pages of trips have been deleted")
+pytest.importorskip("blueprints.api", reason="the pages of the API have been deleted")
 pytest.importorskip("blueprints.people", reason="the pages of people have been deleted")
-pytest.importorskip("blueprints.api", reason="the pages of keys have been deleted")
 pytestmark = pytest.mark.browser
 
 SCREENS = {
@@ -40,6 +40,9 @@ SCREENS = {
     "new role": "/people/roles/new",
     "who may use items": "/people/tables/equipment/item/",
     "why": "/people/why?person=2&table=equipment/item&action=update",
+    "tables of the API": "/api/docs",
+    "table of the API": "/api/docs/equipment/loan",
+    "manual of the API": "/docs/api",
     "manual": "/docs/",
     "cycle": "/docs/cycle",
     "components": "/docs/components",

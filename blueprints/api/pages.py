@@ -1,0 +1,97 @@
+"""What the page of a table in the API says: its fields, its addresses, and code to copy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from app.permissions import Actor, may
+from app.tables import seen
+from app.tables.live import Live
+from app.tables.table import SYSTEM, Table
+from blueprints.api import describing, documents, samples, schemas
+from blueprints.api.samples import Request, Sample
+
+
+class Line(NamedTuple):
+    """A field: `kind` in words, `use` says whether it is required, optional or given by the app."""
+
+    name: str
+    label: str
+    kind: str
+    use: str
+    example: str
+    lookups: str
+
+
+class Address(NamedTuple):
+    """A method and a path, and what that does."""
+
+    method: str
+    path: str
+    summary: str
+
+
+class Shown(NamedTuple):
+    """The page of a table."""
+
+    table: Table
+    fields: list[Line]
+    addresses: list[Address]
+    samples: list[Sample]
+    actions: set[str]
+    body: str
+    names: list[str]
+
+
+def of(actor: Actor, live: Live, url: str) -> Shown:
+    """The page of a table, which is at this address."""
+    actions = {one for one in ("create", "update", "delete") if may(actor, one, live.table)}
+    body = describing.example(seen.of(actor, live, "create")) if "create" in actions else {}
+    return Shown(
+        live.table, [*_fields(actor, live)], [*_addresses(actor, live)],
+        [*_samples(live, url, actions, body)], actions, json.dumps(body, ensure_ascii=False, indent=2),
+        [*live.table.by_name],
+    )  # fmt: skip
+
+
+def _fields(actor: Actor, live: Live) -> Iterator[Line]:
+    new = schemas.writable(seen.of(actor, live, "create"))
+    changed = schemas.writable(seen.of(actor, live, "update"))
+    for one in (SYSTEM[0], *documents.fields_of(live)):
+        example, able = schemas.example_of(one), one in new or one in changed
+        yield Line(
+            one.name, one.label, _kind(live, one), _use(one) if able else "read only",
+            "" if example is None else json.dumps(example, ensure_ascii=False),
+            ", ".join(one.type.lookups),
+        )  # fmt: skip
+
+
+def _use(field: Any) -> str:
+    return "required" if field.required and not field.default else "optional"
+
+
+def _kind(live: Live, field: Any) -> str:
+    """The type, and for links where they lead."""
+    return str(field.type.name)
+
+
+def _addresses(actor: Actor, live: Live) -> Iterator[Address]:
+    for path, method, operation in describing.operations(actor, live):
+        yield Address(method.upper(), path, operation["summary"])
+
+
+def _samples(live: Live, url: str, actions: set[str], body: Any) -> Iterator[Sample]:
+    """Reading, and what else one may."""
+    by = live.table.fields[0].name if live.table.fields else "id"
+    yield samples.of("Read a list", "list", Request("GET", f"{url}?sort={by}&limit=10"))
+    yield samples.of("Read a record", "record", Request("GET", f"{url}1"))
+    if "create" in actions:
+        once = (("Idempotency-Key", "choose-one-for-each-record"),)
+        yield samples.of("Create a record", "create", Request("POST", url, body, once))
+    if "update" in actions:
+        some = dict([*body.items()][:1])
+        yield samples.of(
+            "Change a record", "change", Request("PATCH", f"{url}1", {**some, "version": 1})
+        )

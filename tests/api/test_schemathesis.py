@@ -1,0 +1,164 @@
+"""Schemathesis against the description: whatever it tries, the API answers as it says, and never breaks."""
+
+from __future__ import annotations
+
+import importlib
+from collections import Counter
+from typing import Any
+
+import pytest
+from flask import abort
+
+from app import create_app
+from app.config import SETTINGS
+from tests.api import workspace
+from tests.conftest import running
+
+schemathesis = pytest.importorskip("schemathesis", reason="test requirements are missing")
+
+EXAMPLES, STEPS, SEED = 5, 5, 20_261_129
+REFUSED = "400 401 403 404 405 406 409 412 413 415 422 428 429".split()
+ACCEPTED = "2xx 304 403 404 409 412 422 428".split()
+"""What a schema cannot say is refused too: a link to nothing, a value that must be unique, an old version."""
+
+
+@pytest.fixture(autouse=True)
+def no_words_for_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Schemathesis 4.32.5 hands what is for sockets to Werkzeug too where a check asks without a session."""
+    from schemathesis.transport.wsgi import WSGITransport as transport
+
+    send = transport.send
+
+    def without(self: Any, case: Any, **more: Any) -> Any:
+        for name in ("max_redirects", "verify", "cert", "proxies"):
+            more.pop(name, None)
+        return send(self, case, **more)
+
+    monkeypatch.setattr(transport, "send", without)
+
+
+COVERED_BY_THE_OTHER = {
+    "administrator": "^(upsert|replace)__|^(list_records|batch)__things__group",
+    "member": "^(list_records|update|batch)__|__things__group$",
+}
+"""Of these operations the coverage phase is left to the other person's run: it takes most of the time."""
+
+
+def settings(key: str, uncovered: str) -> Any:
+    """All checks and all phases, the same examples each time."""
+    listed = {"positive_data_acceptance": {"expected-statuses": [*ACCEPTED, "400"]}}
+    return schemathesis.Config.from_dict(
+        {
+            "seed": SEED,
+            "cache": {"enabled": False},
+            "continue-on-failure": True,
+            "headers": {"Authorization": f"Bearer {key}", "Accept-Encoding": "identity"},
+            "generation": {"max-examples": EXAMPLES, "deterministic": True, "no-shrink": True},
+            "phases": {"stateful": {"max-steps": STEPS}},
+            # that a list takes so many filters, and which key of a page is one of it, no schema says
+            "operations": [
+                {
+                    "include-operation-id-regex": "^list_records",
+                    "checks": listed,
+                },
+                {
+                    "include-operation-id-regex": uncovered,
+                    "phases": {"coverage": {"enabled": False}},
+                },
+            ],
+            "checks": {
+                "positive_data_acceptance": {"expected-statuses": ACCEPTED},
+                "negative_data_rejection": {"expected-statuses": REFUSED},
+            },
+        }
+    )
+
+
+def findings(
+    app: Any, key: str, uncovered: str, skipped: bool = False
+) -> tuple[dict[str, str], Counter[str]]:
+    """What Schemathesis has found, in words, and how many cases each phase had."""
+    from schemathesis.engine import events, from_schema
+
+    schema = schemathesis.openapi.from_wsgi(
+        "/api/v1/openapi.json",
+        app,
+        config=settings(key, uncovered),
+        headers={"Authorization": f"Bearer {key}"},
+    )
+    schema = schema.exclude(path_regex="^/api/v1/equipment/")
+    schema = schema.exclude(operation_id_regex=uncovered) if skipped else schema
+    found: dict[str, str] = {}
+    cases: Counter[str] = Counter()
+    for event in from_schema(schema).execute():
+        if isinstance(event, events.ScenarioFinished):
+            cases[event.phase.value] += len(event.recorder.cases)
+            found |= failed(event.recorder)
+        elif isinstance(event, events.NonFatalError):
+            found[f"{event.label}: {event.value!r}"] = event.info.format()
+        elif isinstance(event, events.FatalError):
+            raise event.exception
+    return found, cases
+
+
+def failed(recorder: Any) -> dict[str, str]:
+    """Failures by operation and check, each with its request and answer."""
+    found = {}
+    for id, nodes in recorder.checks.items():
+        for node in nodes:
+            if node.failure_info is not None:
+                case, failure = recorder.cases[id].value, node.failure_info.failure
+                found[f"{case.operation.label}: {node.name}: {failure.title}"] = (
+                    f"{failure.message}\n{node.failure_info.code_sample}"
+                )
+    return found
+
+
+@pytest.mark.parametrize("who", [*COVERED_BY_THE_OTHER])
+def test_nothing_that_is_sent_is_answered_otherwise_than_described(app, who):
+    found, cases = findings(app, getattr(workspace.make(app), who), COVERED_BY_THE_OTHER[who])
+    assert not found, "\n\n".join(f"{name}\n{words[:1500]}" for name, words in found.items())
+    assert cases.keys() == {"examples", "coverage", "fuzzing", "stateful"}
+    assert min(cases.values()) > 20, cases
+
+
+def _as_text(record: Any) -> Any:
+    return {**record, "id": str(record["id"])}
+
+
+def _broken(*_: Any) -> Any:
+    raise ZeroDivisionError
+
+
+FAULTS = {
+    "response_schema_conformance": (
+        "documents.record",
+        lambda was: lambda *one: _as_text(was(*one)),
+    ),
+    "ZeroDivisionError": ("bodies.whole", lambda was: _broken),
+    "status_code_conformance": ("services.create", lambda was: _teapot),
+    "negative_data_rejection": ("lists.number", lambda was: lambda *one: 1),
+}
+
+
+def _teapot(*_: Any) -> Any:
+    abort(418)
+
+
+@pytest.mark.parametrize("check", [*FAULTS])
+def test_a_fault_that_is_planted_is_found(app, monkeypatch, check):
+    place, make = FAULTS[check]
+    module, _, name = place.partition(".")
+    module = importlib.import_module(f"blueprints.api.{module}")
+    monkeypatch.setattr(module, name, make(getattr(module, name)))
+    few = "^(?!(create|delete|changes|read_record)__things__group)"
+    found, _cases = findings(app, workspace.make(app).administrator, few, skipped=True)
+    assert any(f": {check}" in one for one in found), found.keys()
+
+
+@pytest.fixture
+def app(instance):
+    """The app without limits for those who ask often."""
+    known = {one.name for one in SETTINGS}
+    off = {name: "off" for name in ("SIGNIN_RATE", "API_RATE", "TRIPS") if name in known}
+    yield from running(create_app({"INSTANCE": instance, "TESTING": True, **off}))
