@@ -186,33 +186,37 @@ def page(actor: Actor, live: Live, query: Query) -> Page:
     return _page(live, query, rows, first, found, total)
 
 
-def stretch(actor: Actor, live: Live, query: Query) -> tuple[list[Sequence[Any]], str]:
+def stretch(
+    actor: Actor, live: Live, query: Query, stored: bool = False
+) -> tuple[Sequence[Sequence[Any]], str]:
     """A page's rows, and the value for `page=` that gives the following ones, empty at the end; nothing
-    is counted. Raises Forbidden, BadAddress."""
+    is counted. Values are `stored`: as the driver gives them. Raises Forbidden, BadAddress."""
     require(actor, "list", live.table)
     _require_sorting(actor, live, query)
-    one_more, shown = query._replace(per_page=query.per_page + 1), len(query.fields) + 1
-    wanted, place = where(live, query), 1
+    one_more, wanted = query._replace(per_page=query.per_page + 1), where(live, query)
     if query.page.startswith("after-"):
         place, values, record_id = _read_key(live, query, query.page.partition("-")[2])
-        rows = _beyond_key(live, one_more, wanted, _beyond(live, query, values, record_id, True))
+        beyond = _beyond(live, query, values, record_id, True)
+        rows = _beyond_key(live, one_more, wanted, beyond, stored=stored)
     else:
         place = (_page_number(query.page) - 1) * query.per_page + 1
-        found = _numbered(live, query, wanted)
+        found = _numbered(live, query, wanted, stored)
         rows = _run(found, limit=one_more.per_page, offset=place - 1)
-    kept = rows[: query.per_page]
-    following = ""
+    kept, following = rows[: query.per_page], ""
     if len(rows) > len(kept):
         following = _neighbour(live, "after", query, kept[-1], place + len(kept))
-    return [row[:shown] for row in kept], following
+    shown = len(query.fields) + 1
+    return [row[:shown] for row in kept] if query.sort else kept, following
 
 
-def _beyond_key(live: Live, query: Query, wanted: Any, beyond: Any, forward: bool = True) -> Any:
+def _beyond_key(
+    live: Live, query: Query, wanted: Any, beyond: Any, forward: bool = True, stored: bool = False
+) -> Any:
     """The rows that fit and lie beyond a key, as many as a page has."""
     both = beyond if wanted is None else sa.and_(wanted, beyond)
     if _is_short(live, query):
         both = _first_of_each(live, query, query.per_page, beyond, forward)
-    return _run(_select(live, query, both, forward).limit(query.per_page))
+    return _run(_select(live, query, both, forward, stored).limit(query.per_page))
 
 
 def count(actor: Actor, live: Live, query: Query) -> int:
@@ -321,9 +325,11 @@ def _run(query: sa.Select[Any], **values: int) -> Sequence[Any]:
     return db.session.connection().execute(query, values).all()
 
 
-def _numbered(live: Live, query: Query, wanted: sa.ColumnElement[bool] | None) -> sa.Select[Any]:
+def _numbered(
+    live: Live, query: Query, wanted: sa.ColumnElement[bool] | None, stored: bool = False
+) -> sa.Select[Any]:
     """The rows of a page by number; the statement of a list without conditions is made once."""
-    about, plain = ("select", query.fields, query.sort), not (query.q or query.filters)
+    about, plain = ("select", query.fields, query.sort, stored), not (query.q or query.filters)
     if plain and about in live.memo:
         found: sa.Select[Any] = live.memo[about]
         return found
@@ -332,7 +338,7 @@ def _numbered(live: Live, query: Query, wanted: sa.ColumnElement[bool] | None) -
         sa.bindparam("offset", type_=sa.BigInteger),
     )
     wanted = _first_of_each(live, query, limit + offset) if _is_short(live, query) else wanted
-    found = _select(live, query, wanted).limit(limit).offset(offset)
+    found = _select(live, query, wanted, stored=stored).limit(limit).offset(offset)
     if plain and len(live.memo) < MOST_KEPT:
         live.memo[about] = found
     return found

@@ -3,7 +3,6 @@ is asked by the catalog and by the services."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -27,7 +26,7 @@ RECORD = f"{TABLE}<int:record_id>"
 
 def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """An answer in JSON."""
-    text = "" if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    text = "" if body is None else lists.document(body)
     made = Response(text, status, headers, mimetype="application/json")
     if body is None:
         del made.headers["Content-Type"]
@@ -67,7 +66,7 @@ def list_records(tool: str, table: str) -> Any:
 
 
 def _listed(live: Live, asked: lists.Asked) -> Response:
-    return answer(lists.page(g.actor, live, asked, request.path))
+    return Response(lists.page(g.actor, live, asked, request.path), mimetype="application/json")
 
 
 @bp.get(f"{TABLE}changes")
