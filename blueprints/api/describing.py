@@ -39,7 +39,8 @@ class Shape(NamedTuple):
     """What an address takes and gives besides what its path says.
 
     `sends` and `gives` name definitions: one of a table in PARTS of schemas, or one of ANSWERS. `actions`
-    are those of which one is needed. `headers` go with what is given, `links` lead on from there.
+    are those of which one is needed. `headers` go with what is given, `links` lead on from there. What
+    `takes_long` may be done by a job.
     """
 
     actions: tuple[str, ...] = ()
@@ -50,6 +51,7 @@ class Shape(NamedTuple):
     headers: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
     refuses: tuple[int, ...] = ()
+    takes_long: bool = False
 
 
 VERSIONED = {"parameters": ("If-Match", "force"), "refuses": (409, 412, 428)}
@@ -86,6 +88,15 @@ SHAPES = {
     ),
     ("api.upsert", "post"): Shape(
         ("update",), "upsert", "Upserted", parameters=("key", "Idempotency-Key"), refuses=(409,)
+    ),
+    ("api.create_table", "post"): Shape(gives="Document", sends="Document", status=201, refuses=(409,)),
+    ("api.definition", "get"): Shape(("design",), gives="Document", headers=("ETag",)),
+    ("api.change_definition", "put"): Shape(
+        ("design",), "Document", "Document", parameters=("If-Match", "force", "dry_run"),
+        refuses=(409, 412, 428), takes_long=True,
+    ),
+    ("api.delete_definition", "delete"): Shape(
+        ("design",), status=204, parameters=("If-Match", "force", "version"), refuses=(409, 412, 428)
     ),
     ("api.job", "get"): Shape(gives="Job"),
     ("api.schema", "get"): Shape(("list",), gives="Document"),
@@ -158,6 +169,8 @@ def _operations(
         for live in tables if of_a_table else [] if only else [None]:
             for method in sorted(map(str.lower, (rule.methods or set()) - {"HEAD", "OPTIONS"})):
                 shape = SHAPES.get((rule.endpoint, method), Shape())
+                if actor.scope == "read" and method != "get":
+                    continue
                 if live is None or not shape.actions or _may(actor, shape, live):
                     yield _path(rule, live), method, _operation(actor, rule, method, shape, live)
 
@@ -212,10 +225,16 @@ def _of_path(rule: Rule, live: Live | None) -> list[Schema]:
 def _body(actor: Actor, method: str, shape: Shape, live: Live | None) -> Schema | None:
     if not _takes_body(method, shape):
         return None
-    content: Schema = {"schema": _ref(name_of(live, shape.sends)) if live and shape.sends else {}}
+    content: Schema = {"schema": _sent(shape, live)}
     if live and shape.sends in ("new", "whole"):
         content["examples"] = {"usual": {"value": example(seen.of(actor, live, "create"))}}
     return {"required": True, "content": {JSON: content}}
+
+
+def _sent(shape: Shape, live: Live | None) -> Schema:
+    if shape.sends in ANSWERS:
+        return _ref(shape.sends)
+    return _ref(name_of(live, shape.sends)) if live and shape.sends else {}
 
 
 def _takes_body(method: str, shape: Shape) -> bool:
@@ -314,6 +333,7 @@ PARAMETERS = {
     "force": _query("force", {"type": "boolean"}, "Overwrite whatever there is by now."),
     "If-Match": _header("If-Match", ETAG, "The ETag that you have seen."),
     "If-None-Match": _header("If-None-Match", {"type": "string"}, "The ETag of the answer that you have."),
+    "dry_run": _query("dry_run", {"type": "boolean"}, "Look at what it would do, and do nothing."),
     "Idempotency-Key": _header(
         "Idempotency-Key", {"type": "string", "maxLength": services.LONGEST_KEY},
         "The same key with the same body gives the first answer again, for a day.",
@@ -333,6 +353,8 @@ def _responses(actor: Actor, method: str, shape: Shape, live: Live | None) -> Sc
     found = {str(shape.status): _given(actor, shape, live)}
     if shape.gives == "list":
         found["304"] = {"description": "You have it already.", "headers": _headers(("ETag",))}
+    if shape.takes_long:
+        found["202"] = _given(actor, Shape(gives="Job", status=202, headers=("Location",)), live)
     refused = {*EVERY, *shape.refuses}
     refused |= {*WITH_BODY} if _takes_body(method, shape) else set()
     refused |= {422} if "Idempotency-Key" in shape.parameters else set()
@@ -374,8 +396,11 @@ def _answer(shape: Shape, live: Live | None) -> Schema:
     return _ref(shape.gives) if shape.gives in ANSWERS else {}
 
 
+LIMITS = ("RateLimit", "RateLimit-Policy")
+
+
 def _headers(names: tuple[str, ...]) -> Schema:
-    return {one: {"$ref": f"#/components/headers/{one}"} for one in ("X-Trip-Id", *names)}
+    return {one: {"$ref": f"#/components/headers/{one}"} for one in ("X-Trip-Id", *LIMITS, *names)}
 
 
 LINKS = {
@@ -411,6 +436,8 @@ HEADERS = {
         "ETag": "The version.",
         "Location": "Where the record is.",
         "Retry-After": "Seconds to wait before the next try.",
+        "RateLimit": "How many requests are left, and for how many seconds.",
+        "RateLimit-Policy": "How many requests are allowed, and in how many seconds.",
         "WWW-Authenticate": "That a key is asked for.",
         "Idempotent-Replayed": "true where the first answer is given again.",
     }.items()
