@@ -1,0 +1,394 @@
+"""What the API costs, against the same three requests in other frameworks: requests a CPU second, as ratios.
+
+    python tests/bench/api.py [rows] [calls] [--install]
+
+A list of 50, one record, and creating with 1, 8 and 32 writers; then all rows as NDJSON, where memory must
+not grow with them. The others have the same orders in SQLite and look the key up at each request: `drf` is
+Django REST Framework on Waitress, `fastapi` FastAPI with SQLAlchemy on uvicorn, and `hand` SQLAlchemy Core
+with msgspec on Waitress, which has neither rights nor history. They run in a virtual environment of their
+own in the folder for temporary files, which `--install` makes; without it they are left out. Linux only.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import venv
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from minimal import Served
+from orders import rows as made_up
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(CHECKOUT))
+
+ROUNDS, WRITERS = 3, (1, 8, 32)
+HOME = Path(tempfile.gettempdir()) / "roundtrip-bench-api"
+NEEDS = ["djangorestframework", "fastapi", "uvicorn", "sqlalchemy", "msgspec", "waitress"]
+KEY = "bench-key"
+COLUMNS = ("ref", "customer", "email", "city", "product", "quantity", "unit_price", "status")
+BODY = {
+    "customer": "Kira", "email": "k@example.com", "city": "Cork", "product": "Stool", "quantity": 3,
+    "unit_price": "12.50", "status": "paid",
+}  # fmt: skip
+
+COMMON = """
+import sqlite3, sys
+file, key = sys.argv[1], sys.argv[2]
+"""
+
+DRF = (
+    COMMON
+    + """
+import django
+from django.conf import settings
+settings.configure(
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": file, "CONN_MAX_AGE": None}},
+    INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "rest_framework"],
+    ROOT_URLCONF="__main__", ALLOWED_HOSTS=["*"], SECRET_KEY="x", DEBUG=False, USE_TZ=True,
+    REST_FRAMEWORK={"DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"]},
+)
+django.setup()
+from django.core.wsgi import get_wsgi_application
+from django.db import connection, models
+from django.urls import include, path
+from rest_framework import authentication, exceptions, pagination, permissions, routers, serializers, viewsets
+class Order(models.Model):
+    ref = models.CharField(max_length=40, unique=True)
+    customer, email, city, product, status = (models.CharField(max_length=200) for _ in range(5))
+    quantity = models.IntegerField()
+    unit_price = models.DecimalField(max_digits=12, decimal_places=2)
+    class Meta:
+        app_label, db_table, managed = "orders", "orders", False
+class Key(authentication.BaseAuthentication):
+    def authenticate(self, request):
+        found = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        with connection.cursor() as cursor:
+            row = cursor.execute("SELECT 1 FROM keys WHERE text = %s", [found]).fetchone()
+        if row is None:
+            raise exceptions.AuthenticationFailed()
+        return (django.contrib.auth.models.User(id=1), found)
+class Serializer(serializers.ModelSerializer):
+    class Meta:
+        model, fields = Order, "__all__"
+class Orders(viewsets.ModelViewSet):
+    queryset, serializer_class = Order.objects.order_by("id"), Serializer
+    authentication_classes, permission_classes = [Key], [permissions.IsAuthenticated]
+    class pagination_class(pagination.CursorPagination):
+        ordering, page_size, page_size_query_param = "id", 50, "limit"
+router = routers.DefaultRouter()
+router.register("orders", Orders)
+urlpatterns = [path("", include(router.urls))]
+import django.contrib.auth.models
+from waitress import create_server
+server = create_server(get_wsgi_application(), host="127.0.0.1", port=0, threads=4)
+print(f"Roundtrip serves http://127.0.0.1:{server.effective_port}", flush=True)
+server.run()
+"""
+)
+
+FASTAPI = (
+    COMMON
+    + """
+import decimal, socket
+import sqlalchemy as sa, sqlalchemy.orm as so, uvicorn
+from fastapi import Depends, FastAPI, Header, HTTPException
+from pydantic import BaseModel, ConfigDict
+engine = sa.create_engine("sqlite:///" + file, connect_args={"check_same_thread": False})
+class Base(so.DeclarativeBase): pass
+class Order(Base):
+    __tablename__ = "orders"
+    id: so.Mapped[int] = so.mapped_column(primary_key=True)
+    ref: so.Mapped[str]
+    customer: so.Mapped[str]
+    email: so.Mapped[str]
+    city: so.Mapped[str]
+    product: so.Mapped[str]
+    quantity: so.Mapped[int]
+    unit_price: so.Mapped[str]
+    status: so.Mapped[str]
+class New(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+    ref: str
+    customer: str
+    email: str
+    city: str
+    product: str
+    quantity: int
+    unit_price: decimal.Decimal
+    status: str
+class Out(New):
+    id: int
+def session(authorization: str = Header()):
+    with so.Session(engine) as found:
+        text = authorization.removeprefix("Bearer ")
+        if found.execute(sa.text("SELECT 1 FROM keys WHERE text = :t"), {"t": text}).first() is None:
+            raise HTTPException(401)
+        yield found
+app = FastAPI()
+@app.get("/orders/")
+def listing(limit: int = 50, db: so.Session = Depends(session)) -> list[Out]:
+    return db.scalars(sa.select(Order).order_by(Order.id).limit(limit)).all()
+@app.get("/orders/{id}/")
+def one(id: int, db: so.Session = Depends(session)) -> Out:
+    return db.get(Order, id)
+@app.post("/orders/", status_code=201)
+def create(body: New, db: so.Session = Depends(session)) -> Out:
+    made = Order(**{**body.model_dump(), "unit_price": str(body.unit_price)})
+    db.add(made)
+    db.commit()
+    return made
+place = socket.socket()
+place.bind(("127.0.0.1", 0))
+print(f"Roundtrip serves http://127.0.0.1:{place.getsockname()[1]}", flush=True)
+uvicorn.Server(uvicorn.Config(app, log_level="critical")).run(sockets=[place])
+"""
+)
+
+HAND = (
+    COMMON
+    + """
+import msgspec, sqlalchemy as sa
+from waitress import create_server
+engine = sa.create_engine("sqlite:///" + file, connect_args={"check_same_thread": False})
+class New(msgspec.Struct):
+    ref: str
+    customer: str
+    email: str
+    city: str
+    product: str
+    quantity: int
+    unit_price: str
+    status: str
+orders = sa.Table("orders", sa.MetaData(), autoload_with=engine)
+keys = sa.table("keys", sa.column("text"))
+find = sa.select(keys.c.text).where(keys.c.text == sa.bindparam("key"))
+many = sa.select(orders).order_by(orders.c.id).limit(50)
+single = sa.select(orders).where(orders.c.id == sa.bindparam("id"))
+def app(environ, start):
+    with engine.connect() as connection:
+        key = environ.get("HTTP_AUTHORIZATION", "").removeprefix("Bearer ")
+        if connection.execute(find, {"key": key}).first() is None:
+            start("401 Unauthorized", [])
+            return [b""]
+        status, id = "200 OK", environ["PATH_INFO"].strip("/").partition("/")[2]
+        if environ["REQUEST_METHOD"] == "POST":
+            body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+            new = msgspec.json.decode(body, type=New)
+            made = connection.execute(orders.insert().values(msgspec.structs.asdict(new)))
+            connection.commit()
+            found, status = {"id": made.inserted_primary_key[0], **msgspec.structs.asdict(new)}, "201 Created"
+        elif id:
+            found = dict(connection.execute(single, {"id": int(id)}).mappings().one())
+        else:
+            found = [dict(row) for row in connection.execute(many).mappings()]
+    start(status, [("Content-Type", "application/json")])
+    return [msgspec.json.encode(found)]
+server = create_server(app, host="127.0.0.1", port=0, threads=4)
+print(f"Roundtrip serves http://127.0.0.1:{server.effective_port}", flush=True)
+server.run()
+"""
+)
+OTHERS = {"drf": DRF, "fastapi": FASTAPI, "hand": HAND}
+
+
+# Making ------------------------------------------------------------------------------------------
+
+
+def prepare(folder: Path, count: int) -> str:
+    """Our instance with the orders; the key."""
+    import sqlalchemy as sa
+
+    from app import create_app, database, people, tokens
+    from app.database import writing
+    from app.extensions import db
+    from app.fields import Field, named
+    from app.permissions import Actor
+    from app.tables import catalog, history
+    from app.tables.table import Table
+
+    kinds = {"ref": "code", "quantity": "integer", "unit_price": "money"}
+    app = create_app({"INSTANCE": folder, "TRIPS": "off"})
+    with app.app_context():
+        database.upgrade(app)
+        person = people.add("ada@example.com", "Ada", admin=True, password="several good words")
+        actor = Actor.of(person)
+        fields = []
+        for name in COLUMNS:
+            kind, options = named(kinds.get(name, "text"))
+            fields.append(
+                Field(
+                    name, name, name.title(), kind, unique=name == "ref",
+                    options={**kind.usual, **options},
+                )
+            )  # fmt: skip
+        table = Table(0, 0, "orders", "orders", "Orders", tuple(fields), owner_id=person.id)
+        with writing(), history.acting(actor):
+            live = catalog.create(table)
+            price = next(one for one in fields if one.name == "unit_price")
+            for block in blocks(count):
+                for one in block:
+                    one["unit_price"] = price.type.parse(one["unit_price"], price)
+                db.session.execute(sa.insert(live.sql), block)
+            history.note(live.table.id, "import", {"rows": count})
+        key: str = tokens.create(actor, "Bench", "write")[1]
+        return key
+
+
+def blocks(count: int, size: int = 2_000) -> Any:
+    """The rows, as values by column."""
+    found = []
+    for row in made_up(count):
+        found.append({**dict(zip(COLUMNS, row[:8], strict=True)), "quantity": int(row[5])})
+        if len(found) == size:
+            yield found
+            found = []
+    if found:
+        yield found
+
+
+def others(folder: Path, count: int) -> dict[str, Served]:
+    """The other servers, as far as they are installed, each on a database of its own."""
+    import sqlite3
+
+    python = HOME / "bin" / "python"
+    if "--install" in sys.argv and not python.exists():
+        venv.create(HOME, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", *NEEDS], check=True)
+    if not python.exists():
+        print("The others are not installed: run this once with --install")
+        return {}
+    found = {}
+    for name, code in OTHERS.items():
+        file = folder / f"{name}.sqlite"
+        line = sqlite3.connect(file)
+        line.execute("PRAGMA journal_mode = WAL")
+        line.execute(
+            "CREATE TABLE orders (id INTEGER PRIMARY KEY, ref TEXT UNIQUE, customer TEXT, email TEXT, "
+            "city TEXT, product TEXT, quantity INTEGER, unit_price DECIMAL, status TEXT)"
+        )
+        line.execute("CREATE TABLE keys (text TEXT PRIMARY KEY)")
+        line.execute("INSERT INTO keys VALUES (?)", (KEY,))
+        for block in blocks(count):
+            places = ", ".join(f":{one}" for one in COLUMNS)
+            line.executemany(f"INSERT INTO orders ({', '.join(COLUMNS)}) VALUES ({places})", block)
+        line.commit()
+        line.close()
+        found[name] = Served([str(python), "-c", code, str(file), KEY])
+    return found
+
+
+# Asking ------------------------------------------------------------------------------------------
+
+Ask = Callable[[http.client.HTTPConnection, int], None]
+
+
+def asking(method: str, path: str, key: str, status: int) -> Ask:
+    """A function that sends one request; one that creates sends another reference each time."""
+
+    def ask(line: http.client.HTTPConnection, number: int) -> None:
+        body = json.dumps({**BODY, "ref": f"NEW-{number}"}) if method == "POST" else None
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        line.request(method, path, body, headers)
+        answer = line.getresponse()
+        found = answer.read()
+        assert answer.status == status, (answer.status, found[:300])
+
+    return ask
+
+
+def measure(server: Served, ask: Ask, calls: int, writers: int, first: int) -> float:
+    """Requests a CPU second, sent by so many at once."""
+
+    failed: list[Exception] = []
+
+    def send(writer: int) -> None:
+        line = http.client.HTTPConnection(server.line.host, server.line.port, timeout=60)
+        try:
+            for n in range(calls // writers):
+                ask(line, first + writer * calls + n)
+        except Exception as error:  # said where all have ended
+            failed.append(error)
+
+    began = server.cpu()
+    threads = [threading.Thread(target=send, args=(one,)) for one in range(writers)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    if failed:
+        raise SystemExit(f"a request failed: {failed[0]!r}")
+    return (calls // writers * writers) / (server.cpu() - began)
+
+
+def compare(servers: dict[str, Served], keys: dict[str, str], calls: int) -> None:
+    """Print the ratios of each kind of request."""
+    base = {name: "/orders/" for name in servers} | {"ours": "/api/v1/orders/orders/"}
+    single = {name: f"{path}7/" for name, path in base.items()} | {"ours": f"{base['ours']}7"}
+    kinds = {
+        "list of 50": ("GET", base, "?limit=50", 200, 1),
+        "one record": ("GET", single, "", 200, 1),
+    }
+    kinds |= {f"create, {n} at once": ("POST", base, "", 201, n) for n in WRITERS}
+    number = 0
+    for title, (method, paths, query, status, writers) in kinds.items():
+        found: dict[str, list[float]] = {name: [] for name in servers}
+        for n in range(ROUNDS + 1):
+            for name, server in servers.items():
+                ask = asking(method, paths[name] + query, keys[name], status)
+                number += 10 * calls * writers
+                speed = measure(server, ask, calls, writers, number)
+                found[name] += [speed] if n else []  # the first warms up
+        figures = {name: median(speeds) for name, speeds in found.items()}
+        told = ", ".join(f"{name} {one:,.0f}" for name, one in figures.items())
+        ratios = ", ".join(
+            f"ours / {name} {figures['ours'] / one:.2f}"
+            for name, one in figures.items()
+            if name != "ours"
+        )
+        print(f"{title}: {told} requests a CPU second; {ratios}")
+
+
+def all_rows(server: Served, key: str) -> None:
+    """Print how much memory all rows as NDJSON took."""
+    before, most, lines = server.memory(), 0.0, 0
+    headers = {"Authorization": f"Bearer {key}"}
+    server.line.request("GET", "/api/v1/orders/orders/?format=ndjson", headers=headers)
+    answer = server.line.getresponse()
+    while block := answer.read(1 << 20):
+        lines += block.count(b"\n")
+        most = max(most, server.memory())
+    print(f"{lines:,} records as NDJSON: {most - before:.1f} MiB more than before")
+
+
+def main() -> None:
+    """Print all."""
+    numbers = [int(one) for one in sys.argv[1:] if one.isdecimal()]
+    count, calls = (*numbers, 100_000, 320)[:2] if len(numbers) != 1 else (numbers[0], 320)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        key = prepare(folder / "instance", count)
+        served = {"ours": Served([sys.executable, "wsgi.py"], **environment(folder / "instance"))}
+        servers = served | others(folder, count)
+        try:
+            all_rows(servers["ours"], key)
+            compare(servers, {name: KEY for name in servers} | {"ours": key}, calls)
+        finally:
+            for one in servers.values():
+                one.close()
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The settings of our server."""
+    return {"ROUNDTRIP_INSTANCE": str(folder), "ROUNDTRIP_API_RATE": "off"}
+
+
+if __name__ == "__main__":
+    main()
