@@ -99,7 +99,7 @@ class BadAddress(Invalid):
 class Conflict(AppError):
     """Somebody else changed the same thing in between, or a rule forbids it as things stand."""
 
-    status, title = 409, "Not as things are"
+    status, title = 409, "Not possible as things are"
 
 
 class TooMany(AppError):

@@ -155,8 +155,7 @@ def _to_change(email: str) -> Person:
 def _keep_an_admin(person: Person) -> None:
     if person.admin and active_admins() == [person.id]:
         raise Conflict(
-            "This is the last administrator. First make somebody else one, here or with the command "
-            "flask user admin EMAIL"
+            "This is the last administrator. First make somebody else one, on their page under People."
         )
 
 

@@ -110,7 +110,10 @@ def copy(actor: Actor, role_id: int) -> Role:
         role = _held(role_id, None)
         taken = {one.name.lower() for one in everything()}
         name = next(one for one in _numbered(role.name) if one.lower() not in taken)
-        made = Role(name=name, description=role.description, rights=role.rights, grants=role.grants)
+        made = Role(
+            name=name, description=role.description, rights=role.rights, grants=role.grants,
+            api_rate=role.api_rate,
+        )  # fmt: skip
         session.add(made)
         audit.note("role added", name, actor)
     return made
@@ -138,9 +141,30 @@ def change(
         if role.name != name:
             _refuse_taken(name, role.id)
         role.name, role.description, role.rights = name, description.strip()[:500], rights
+        before = grants_in(role)
         _set_grants(role, granted)
-        audit.note("role changed", name, actor)
+        audit.note("role changed", f"{name}{_difference(before, grants_in(role))}", actor)
     return role
+
+
+def _difference(before: Sequence[Grant], after: Sequence[Grant]) -> str:
+    """What a role gives otherwise than before, for the audit list."""
+    was, now = ({replace(one, by="") for one in grants} for grants in (before, after))
+    lines = [f"+ {_said(one)}" for one in sorted(now - was, key=_said)]
+    lines += [f"- {_said(one)}" for one in sorted(was - now, key=_said)]
+    return ": " + "; ".join(lines) if lines else ""
+
+
+def _said(grant: Grant) -> str:
+    """`Orders: list, read, where owner == me, 1 field limited`."""
+    with_id = {live.declared.id: live.table.label for live in catalog.tables().values()}
+    place = with_id.get(
+        grant.table or 0, grant.tool if grant.table is None else "a table that is gone"
+    )
+    rule = f", where {grant.rule}" if grant.rule else ""
+    limited = len(grant.hidden | grant.readonly)
+    fields = f", {limited} field{'' if limited == 1 else 's'} limited" if limited else ""
+    return f"{place}: {', '.join(one for one in ACTIONS if one in grant.actions)}{rule}{fields}"
 
 
 def delete(actor: Actor, role_id: int) -> None:
@@ -151,9 +175,8 @@ def delete(actor: Actor, role_id: int) -> None:
         if having := people_with(role_id):
             names = ", ".join(one.name for one in having[:3])
             more = f" and {len(having) - 3} more" if len(having) > 3 else ""
-            raise Conflict(
-                f"{names}{more} still have the role {role.name}. Take it from them first."
-            )
+            have = "has" if len(having) == 1 else "have"
+            raise Conflict(f"{names}{more} still {have} the role {role.name}. Take it away first.")
         audit.note("role deleted", role.name, actor)
         session.delete(role)
 
@@ -315,10 +338,11 @@ def _share(actor: Actor, live: Live, role: Role, actions: frozenset[str]) -> Rol
     refuse_more(actor, actions - before, live.table)
     wanted = actions | (before - may_give(actor, live))
     if wanted != before:
-        others = [one for one in grants_in(role) if not (_is_on(one, live) and one.whole)]
+        had = grants_in(role)
+        others = [one for one in had if not (_is_on(one, live) and one.whole)]
         given = Grant("", wanted, tool=live.table.tool, table=live.table.id)
         _set_grants(role, [*others, given])
-        audit.note("role changed", f"{role.name}: {live.table.label}", actor)
+        audit.note("role changed", f"{role.name}{_difference(had, grants_in(role))}", actor)
     return role
 
 

@@ -45,7 +45,10 @@ def _sweep(app: Flask) -> None:
 def _end_with_parent() -> None:
     """The server holds the other end of our standard input: it is over when the server is. What was
     running is put back by the next worker's sweep."""
-    sys.stdin.buffer.read()
+    while os.read(
+        0, 1024
+    ):  # not by sys.stdin, which is locked while somebody reads it, also at the end
+        pass
     os._exit(0)
 
 

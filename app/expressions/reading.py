@@ -79,6 +79,9 @@ SIGNS = {
 }  # fmt: skip
 
 
+UNFINISHED = re.compile(r"(==|!=|<=|>=|[<>+*/-]|\b(?:and|or|not|in|if|else))\s*$")
+
+
 def _unreadable(source: str, blanks: int, error: Exception) -> Refused:
     """Python's words are for programmers; the sign at the place says more."""
     place = blanks + max(getattr(error, "offset", None) or len(source) - blanks, 1)
@@ -87,6 +90,8 @@ def _unreadable(source: str, blanks: int, error: Exception) -> Refused:
         return Refused("What is opened here is never closed", place)
     if not isinstance(error, SyntaxError) or "too many" in words:
         return Refused(TOO_DEEP, place)
+    if unfinished := UNFINISHED.search(source):
+        return Refused(f"Something is missing after {unfinished[1]}", place)
     there = source[place - 1 :]
     cure = next((SIGNS[sign] for sign in sorted(SIGNS, reverse=True) if there.startswith(sign)), "")
     return Refused(cure or "Something is missing here, or too much", place)
@@ -144,7 +149,8 @@ class Reader:
 
 
 def _no_such(name: str, names: Mapping[str, Field]) -> str:
-    near = get_close_matches(name, names, 1)
+    by_lower = {one.lower(): one for one in names}
+    near = [by_lower[one] for one in get_close_matches(name.lower(), by_lower, 1)]
     cure = f"did you mean {near[0]}?" if near else f"there are {', '.join([*names][:12])}"
     return f"There is no field “{name[:60]}”; {cure}"
 

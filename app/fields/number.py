@@ -112,6 +112,10 @@ SIGNS = {"-": "", "−": "", "(": ")", "": "-"}
 """What stands before a number below zero, and after it."""
 
 
+THOUSANDS = re.compile(r"-?[1-9][0-9]{0,2}\.[0-9]{3}")
+"""A number that has its thousands set apart by a point, or three decimals."""
+
+
 class Notation(NamedTuple):
     """The marks of a notation. `before` and `after` are its unit, with the blanks between."""
 
@@ -202,9 +206,14 @@ class Number(FieldType):
         return ()
 
     def readings(self, text: str, field: Field, notation: str) -> list[Any]:
-        return super().readings(
-            self._bare(text, field) if notation == FORM else text, field, notation
-        )
+        if notation != FORM:
+            return super().readings(text, field, notation)
+        bare = self._bare(text, field)
+        found = super().readings(bare, field, notation)
+        as_whole, finer = bare.replace(".", ""), 3 - self.scale(field)
+        if 0 < finer < 3 and THOUSANDS.fullmatch(bare) and as_whole.endswith("0" * finer):
+            found += super().readings(as_whole, field, notation)  # nobody writes such decimals
+        return found
 
     def _bare(self, text: str, field: Field) -> str:
         sign, bare = unsigned(re.sub(r"\s", " ", text))

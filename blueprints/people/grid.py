@@ -62,6 +62,7 @@ class NewRoleForm(Form):
 class RoleForm(NewRoleForm):
     """A role that is there."""
 
+    api_rate = StringField("Requests to the API", render_kw={"maxlength": "30"})
     version = HiddenField()
 
     @property
@@ -288,14 +289,16 @@ def examples(live: Live) -> list[tuple[str, str]]:
 
 KINDS: Mapping[str, str] = {
     "person": "{0} == me", "created-by": "{0} == me", "yes-no": "not {0}", "date": "{0} >= today - 7",
-    "date-time": "{0} < now", "text": "{0} in me.roles", "integer": "{0} > 100", "money": "{0} <= 500",
+    "date-time": "{0} < now", "integer": "{0} > 100", "money": "{0} <= 500",
 }  # fmt: skip
 """An example of a rule over a field of each of these types."""
+TEAMS = {"team", "role", "department", "group", "region"}
+"""Names of fields that may have the name of a role."""
 
 
 def _example(field: Field) -> tuple[str, str] | None:
     choices = field.options.get("choices", ())
     if choices:
         return "choice", f'{field.name} != "{choices[-1]}"'
-    form = KINDS.get(field.type.name)
+    form = "{0} in me.roles" if field.name in TEAMS else KINDS.get(field.type.name)
     return (field.type.name, form.format(field.name)) if form else None

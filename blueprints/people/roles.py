@@ -69,8 +69,11 @@ def role(role_id: int) -> Any:
 
 def _save_role(role_id: int, form: grid.RoleForm, rows: list[grid.Group]) -> Any:
     name, description, rights = form.name.data, form.description.data or "", form.rights.data
+    rate = (form.api_rate.data or "").strip()
     try:
-        roles.change(g.actor, role_id, form.seen, name, description, rights, grid.granted(rows))
+        roles.change(
+            g.actor, role_id, form.seen, name, description, rights, grid.granted(rows), rate
+        )
     except Invalid as error:
         form.refuse(error)
         return _role_page(roles.get(role_id), form, rows, error.status)

@@ -72,7 +72,6 @@ def test_every_address_of_the_api_is_described_with_what_it_takes_and_gives(app,
         ]
         closed = any(one.actions == ("design",) for one in shapes)  # to a key that only writes
         if rule.rule.startswith("/api/v1/") and not closed:
-            assert shapes
             path = re.sub(r"<(?:[^:<>]*:)?(\w+)>", r"{\1}", rule.rule)
             path = path.replace("{tool}", "things").replace("{table}", "thing")
             methods = {one.lower() for one in rule.methods - {"HEAD", "OPTIONS"}}
