@@ -255,7 +255,7 @@ def line(role, number=0):
     ("rule", "words"),
     [
         ("ownr == me", "did you mean owner"),
-        ("owner ==", "Compare with =="),
+        ("owner ==", "Something is missing after =="),
         ("amount", "a rule is a condition"),
         ("x" * 1_001, "up to 1,000 characters"),
         ("import os", "character"),
@@ -344,7 +344,7 @@ def test_a_role_that_somebody_has_is_not_deleted_and_names_them(app, alice, role
     role = role_of_bob()
     answer = alice.send(f"/people/roles/{role}/delete")
     assert answer.status_code == 409
-    assert "Bob Brown still have the role Sales" in answer.text
+    assert "Bob Brown still has the role Sales" in answer.text
     alice.send(f"{page_of('bob')}/roles")
     assert alice.send(f"/people/roles/{role}/delete").status_code == 303
     assert alice.get(f"/people/roles/{role}").status_code == 404

@@ -353,7 +353,7 @@ def test_rights_change_at_the_next_look_and_every_process_sees_it(people, table)
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
-        ("owner ==", "Compare with =="),
+        ("owner ==", "Something is missing after =="),
         ("ownr == me", "did you mean owner"),
         ("amount", "a rule is a condition"),
         ('owner == "Bob"', "another link"),
