@@ -20,7 +20,7 @@ from app.clock import today
 from app.errors import BadAddress, Invalid
 from app.extensions import db
 from app.fields import Field, lookups
-from app.permissions import Actor, require
+from app.permissions import Actor, may, require
 from app.tables import history, seen
 from app.tables.live import Live
 
@@ -263,9 +263,9 @@ def _require_sorting(actor: Actor, live: Live, query: Query) -> None:
     for field, _ in query.sort:
         if (target := live.target(field)) is not None:
             other = live.other(target)
-            require(actor, "list", other.table)
             found = seen.of(actor, other)
-            if found.rows("list") or found.title != other.title:
+            hidden = found.rows("list") or found.title != other.title or found.title_is_partly
+            if hidden or not may(actor, "list", other.table):
                 words = f"{field.label} cannot be sorted by: there are records of it that you do not see"
                 raise BadAddress(f"{words}.", [("sort", words)])
 
