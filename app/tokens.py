@@ -16,6 +16,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 import sqlalchemy.exc
 
+from app import audit
 from app.database import writing, writing_connection
 from app.errors import BadKey, Forbidden, Invalid, NotFound
 from app.extensions import db, utcnow
@@ -117,6 +118,7 @@ def create(
         if (session.scalar(count) or 0) >= MOST:
             raise Invalid(f"One person has up to {MOST} keys. Revoke one that is not used.")
         session.add(made)
+        audit.note("key made", f"{name}, scope {scope}", actor)
     log.info("key made: id=%s person=%s scope=%s", made.id, actor.id, scope)
     return made, key
 
@@ -151,9 +153,6 @@ def revoke(actor: Actor, token_id: int) -> None:
         if found is None or not (actor.admin or found.person_id == actor.id):
             raise NotFound("There is no such key, or it is somebody else's.")
         session.delete(found)
+        whose = audit.name_of(session.get_one(Person, found.person_id))
+        audit.note("key revoked", f"{found.name}: {whose}", actor)
     log.info("key revoked: id=%s by=%s", token_id, actor.id)
-
-
-def end_all(person_id: int) -> None:
-    """End all keys of a person, in the transaction of the caller."""
-    db.session.execute(sa.delete(Token).where(Token.person_id == person_id))

@@ -633,6 +633,17 @@ def test_an_order_by_hidden_titles_is_refused_and_names_no_table(people, table, 
     assert "Cases" not in str(refused.value)
 
 
+def test_a_list_whose_usual_order_is_by_hidden_titles_opens_without_it(people, table):
+    link = declared("case", "link", options={"table": table.table.id})
+    more: dict[str, Any] = {"access": "read", "ordering": ("case", "-text")}
+    live = other_table("Note", declared("text", "text"), link, **more)
+    for case, text in ((2, "a"), (1, "b")):
+        records.create(people["alice"], live, {"text": text, "case": case})
+    assert listed(people["alice"], live) == [2, 1]
+    assert listed(people["bob"], live) == [2, 1]
+    assert [one[0] for one in listing.every(people["bob"], live, listing.read(live, {}))] == [2, 1]
+
+
 def test_a_field_that_reads_a_link_is_asked_about_again_when_that_leads_elsewhere(people, table):
     alice, bob = people["alice"], people["bob"]
     give(alice, bob, [grant(table, permissions.READING, hidden=["amount"])])
