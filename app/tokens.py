@@ -162,8 +162,3 @@ def revoke(actor: Actor, token_id: int) -> None:
         audit.note("key revoked", _called(found, person), actor)
         session.delete(found)
     log.info("key revoked: id=%s by=%s", token_id, actor.id)
-
-
-def end_all(person_id: int) -> None:
-    """End all keys of a person, in the transaction of the caller."""
-    db.session.execute(sa.delete(Token).where(Token.person_id == person_id))

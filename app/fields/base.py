@@ -170,6 +170,10 @@ class FieldType:
         """What a list of the table `live` sorts by, and the field that these are values of."""
         return field, live.columns[field.name]
 
+    def only_where(self, column: sa.ColumnElement[Any], shown: Any) -> sa.ColumnElement[Any]:
+        """The column, blank in the records for which a condition does not hold."""
+        return sa.case((shown, column), else_=sa.null())
+
     def source(self, field: Field) -> str:
         """The line of a model that declares the field; `app.fields.of_column` reads the column back."""
         module = "sa." if self.stored.__module__.startswith("sqlalchemy") else ""

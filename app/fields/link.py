@@ -214,10 +214,19 @@ class Links(Link):
         found = sa.select(sa.type_coerce(text, Numbers(linking))).where(pairs.c.source == id)
         return found.correlate(live.sql).scalar_subquery()
 
+    def only_where(self, column: sa.ColumnElement[Any], shown: Any) -> sa.ColumnElement[Any]:
+        having: Any = column.type
+
+        def linking(some: Sequence[int], least: int = 1) -> Condition:
+            return sa.and_(shown, having.linking(some, least))
+
+        return sa.type_coerce(super().only_where(column, shown), Numbers(linking))
+
     def sorting(self, field: Field, live: Any) -> tuple[Field, sa.ColumnElement[Any]]:
         """By how many there are."""
         pairs = live.lists[field.name]
         found = sa.select(sa.func.count()).where(pairs.c.source == live.sql.c.id)
+        found = found.where(*live.shown(field))
         count = Field(field.id, field.name, field.label, Integer())
         return count, found.correlate(live.sql).scalar_subquery()
 

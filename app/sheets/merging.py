@@ -63,6 +63,8 @@ def merge(
     `may_delete` is the share of the records that `mirror` may delete; above it nothing is written.
     """
     require(actor, "import", live.table)
+    if mode == "mirror":
+        require(actor, "delete", live.table)
     with open_book(path) as book:
         plan, fields = _matched(book, live, sheet)
         read = [links.seen(actor, live, one) for one in fields]
@@ -111,6 +113,8 @@ def _keys(live: Live, fields: Sequence[Field], keys: Sequence[str], mode: str) -
         words = f"{', '.join(unknown)} is no key: a field is meant, by its name or label"
         raise Invalid(f"{words}. The file has columns for {names}.")
     found = [there[name.casefold()] for name in keys] or [one for one in fields if one.unique][:1]
+    if partly := [one.label for one in found if one.name in live.partly]:
+        raise Invalid(f"{', '.join(partly)} is hidden from you in some records, so it is no key.")
     if not found and mode != "add":
         words = f"the field by which rows are found, one of {names}"
         raise Invalid(f"To {mode} rows, say with --key {words}.")
@@ -129,6 +133,7 @@ class _Merging:
         self.places = [fields.index(one) for one in keys]
         unique = [one for one in fields if one.unique and list(keys) != [one]]
         self.used: dict[Field, set[Any]] = {one: set() for one in unique}
+        self.hidden: dict[str, set[int]] = {}
 
     def rows(self, rows: Iterator[Row]) -> None:
         """Take all rows in."""
@@ -165,7 +170,7 @@ class _Merging:
                 errors.append(Problem(row.line, one.label, text, "another record has it already"))
         if not errors:
             for one, used in self.used.items():
-                used |= {values[one.name], getattr(record, one.name, None)} - {None}
+                used |= {values[one.name], self._stored(record, one)} - {None}
         for error in errors:
             self.counts.problems.add(*error)
         self.counts.reject += bool(errors)
@@ -179,7 +184,7 @@ class _Merging:
     def _meddling(self, row: Row, record: Any, values: dict[str, Any]) -> Iterator[Problem]:
         for one in self.fields:
             try:
-                one.type.check_given(values[one.name], getattr(record, one.name, None), one)
+                one.type.check_given(values[one.name], self._stored(record, one), one)
             except Invalid as error:
                 text = one.type.text(values[one.name], one)
                 yield Problem(row.line, one.label, text, str(error))
@@ -200,13 +205,20 @@ class _Merging:
                 self.counts.create += 1
             return
         changed = {
-            one.name: values[one.name] for one in self.fields if one.of(record) != values[one.name]
+            one.name: values[one.name]
+            for one in self.fields
+            if self._stored(record, one) != values[one.name]
         }
         if not changed or not self._is_written(record):
             self.counts.same += 1
         else:
             updates.append((record.id, changed))
             self.counts.update += 1
+
+    def _stored(self, record: Any, field: Field) -> Any:
+        """A value as the actor sees it: nothing where the field is hidden in this record."""
+        hidden = self.hidden.get(field.name, ())
+        return None if record is None or record.id in hidden else field.of(record)
 
     def _key(self, row: Row) -> tuple[Any, ...]:
         return tuple(row.values[place] for place in self.places)
@@ -253,15 +265,27 @@ class _Merging:
         there: dict[tuple[Any, ...], list[Any]] = {}
         for one in found:
             there.setdefault(tuple(getattr(one, key.name) for key in self.keys), []).append(one)
+        self.hidden = {
+            one.name: self._hidden(one, {it.id for it in found})
+            for one in self.fields
+            if one.name in self.live.partly
+        }
         return there
+
+    def _hidden(self, field: Field, ids: set[int]) -> set[int]:
+        """Those of these records in which the actor does not see a field."""
+        id = self.live.sql.c.id
+        shown = sa.select(id).where(id.in_(ids), *self.live.shown(field))
+        return ids - set(db.session.scalars(shown))
 
     # Mirror ------------------------------------------------------------------------------------
 
     def _missing(self) -> list[int]:
         columns = [self.live.columns[one] for one in ("id", *(key.name for key in self.keys))]
+        rules = (*self.live.rows("import"), *self.live.rows("delete"))
         return [
             row[0]
-            for row in db.session.execute(sa.select(*columns).where(*self.live.rows("import")))
+            for row in db.session.execute(sa.select(*columns).where(*rules))
             if tuple(row[1:]) not in self.seen
         ]
 

@@ -273,11 +273,11 @@ def _check_needs(table: Table) -> None:
 def require_open(actor: Actor, table: Table, before: Table | None = None) -> None:
     """Raises NotFound or Forbidden where a field links to a table that the actor may not list, or works
     something out of one that they do not see all of. Fields that are declared as before stay as they are."""
-    was = {one.id: _said(one) for one in before.fields} if before else {}
+    was = {one.id: _origin(before, one) for one in before.fields} if before else {}
     live = Live(table, "asked")
     for one in table.fields:
-        if was.get(one.id) != _said(one):
-            links = [table.by_name[name] for name in one.type.through(one) if name in table.by_name]
+        if was.get(one.id) != _origin(table, one):
+            links = _through(table, one)
             for target in {*one.type.needs(one), *map(live.target, links)}:
                 if target not in (None, PEOPLE, table.id):
                     other = by_id(target)
@@ -287,6 +287,16 @@ def require_open(actor: Actor, table: Table, before: Table | None = None) -> Non
                             f"{one.label} would show everybody what your rights to {other.table.label} "
                             "leave out: they do not cover all of its records and fields."
                         )
+
+
+def _through(table: Table, field: Field) -> list[Field]:
+    """The fields of a table that another reads across."""
+    return [table.by_name[name] for name in field.type.through(field) if name in table.by_name]
+
+
+def _origin(table: Table, field: Field) -> list[Any]:
+    """Where a field has its values from, with the fields that it reads across."""
+    return [_said(field), *((one.id, *_said(one)) for one in _through(table, field))]
 
 
 def _said(field: Field) -> tuple[str, dict[str, Any]]:

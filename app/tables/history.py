@@ -206,8 +206,10 @@ def newest(live: Live) -> int:
 
 def values_of(live: Live, change: Change) -> list[tuple[Field, Any, Any]]:
     """The fields of an entry with old and new value, as far as the table still has the field, whatever
-    it was called and of which type it was when the entry was written."""
-    found = []
+    it was called and of which type it was when the entry was written. None of an entry of the whole table."""
+    found: list[tuple[Field, Any, Any]] = []
+    if change.record_id is None:
+        return found
     for field in live.table.fields:
         was = _field_then(live, change, field)
         if was is not None and was.name in change.data and field.name not in live.partly:

@@ -20,7 +20,7 @@ from app.clock import today
 from app.errors import BadAddress, Invalid
 from app.extensions import db
 from app.fields import Field, lookups
-from app.permissions import Actor, require
+from app.permissions import Actor, may, require
 from app.tables import history, seen
 from app.tables.live import Live
 
@@ -51,7 +51,8 @@ class Filter(NamedTuple):
 
 
 class Query(NamedTuple):
-    """What an address asks for. `sort` has fields, and whether from the largest down."""
+    """What an address asks for. `sort` has fields, and whether from the largest down; `usual` says that
+    it is the table's, as the address has none."""
 
     fields: tuple[Field, ...]
     q: str = ""
@@ -59,6 +60,7 @@ class Query(NamedTuple):
     sort: tuple[tuple[Field, bool], ...] = ()
     per_page: int = PER_PAGE
     page: str = "1"
+    usual: bool = False
 
 
 class Page(NamedTuple):
@@ -93,6 +95,7 @@ def read(live: Live, args: Args, usual: int = PER_PAGE, most: int = MOST_PER_PAG
             sort=_sort(live, _one(args, "sort") or ",".join(live.table.ordering)),
             per_page=_number(args, "per_page", usual, most),
             page=_one(args, "page") or "1",
+            usual=not _one(args, "sort"),
         )
     except Invalid as error:
         raise BadAddress(str(error), error.errors) from None
@@ -176,7 +179,7 @@ def _filter(live: Live, name: str, texts: Sequence[str]) -> Filter:
 def page(actor: Actor, live: Live, query: Query) -> Page:
     """A page of the list. Raises Forbidden, BadAddress."""
     require(actor, "list", live.table)
-    _require_sorting(actor, live, query)
+    query = _sortable(actor, live, query)
     wanted = where(live, query)
     found, total = _counts(live, query)
     if query.page.startswith(("after-", "before-")):
@@ -192,7 +195,7 @@ def stretch(
     """A page's rows, and the value for `page=` that gives the following ones, empty at the end; nothing
     is counted. Values are `stored`: as the driver gives them. Raises Forbidden, BadAddress."""
     require(actor, "list", live.table)
-    _require_sorting(actor, live, query)
+    query = _sortable(actor, live, query)
     one_more, wanted = query._replace(per_page=query.per_page + 1), where(live, query)
     if query.page.startswith("after-"):
         place, values, record_id = _read_key(live, query, query.page.partition("-")[2])
@@ -272,16 +275,22 @@ def some(actor: Actor, live: Live, query: Query, limit: int) -> Sequence[Sequenc
     return _run(_select(live, query, where(live, query)).limit(limit))
 
 
-def _require_sorting(actor: Actor, live: Live, query: Query) -> None:
-    """An order by the titles of another table tells of them, so it takes the right to see them all."""
-    for field, _ in query.sort:
+def _sortable(actor: Actor, live: Live, query: Query) -> Query:
+    """The query as far as the actor may sort so: an order by the titles of another table tells of them,
+    so it takes the right to see them all. Raises BadAddress where the address asks for more."""
+    kept = []
+    for field, down in query.sort:
         if (target := live.target(field)) is not None:
             other = live.other(target)
-            require(actor, "list", other.table)
             found = seen.of(actor, other)
-            if found.rows("list") or found.title != other.title:
+            hidden = found.rows("list") or found.title != other.title or found.title_is_partly
+            if hidden or not may(actor, "list", other.table):
+                if query.usual:
+                    continue
                 words = f"{field.label} cannot be sorted by: there are records of it that you do not see"
                 raise BadAddress(f"{words}.", [("sort", words)])
+        kept.append((field, down))
+    return query._replace(sort=tuple(kept))
 
 
 def _page_number(text: str) -> int:
@@ -505,7 +514,7 @@ def blocks(
     """The same in blocks by key: constant memory, and no transaction that stays open while a slow client
     reads. Values are `stored`: as the driver gives them, for who turns each into something else."""
     require(actor, "export", live.table)
-    _require_sorting(actor, live, query)
+    query = _sortable(actor, live, query)
     return _blocks(live, query._replace(per_page=BLOCK), where(live, query, "export"), stored)
 
 

@@ -126,6 +126,11 @@ class Live:
     partly: frozenset[str] = frozenset()
     """The names of the fields that are seen in some of the records only."""
 
+    @property
+    def title_is_partly(self) -> bool:
+        """Whether some of the records only are seen with what they are called by."""
+        return self.title is not None and self.title.name in self.partly
+
     def rows(self, action: str) -> tuple[sa.ColumnElement[bool], ...]:
         """The conditions that a statement takes which does this to records."""
         return ()
@@ -133,6 +138,10 @@ class Live:
     def rules(self, action: str) -> list[sa.ColumnElement[bool]] | None:
         """The rules of which a record has to meet one; None where all records are open."""
         return None
+
+    def shown(self, field: Field) -> tuple[sa.ColumnElement[bool], ...]:
+        """The conditions on the records in which a field is seen."""
+        return ()
 
     def of_record(self, record_id: int) -> Live:
         """The table as it is for one record. Raises NotFound where that is not to be seen."""

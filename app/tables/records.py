@@ -24,6 +24,7 @@ from app.tables.seen import GONE, Seen
 from app.tables.table import SYSTEM
 
 OUTSIDE = "Your rights cover records where {}; as it would be, this one is none of them."
+HIDDEN = "A field that is hidden from you"
 
 
 class Stale(Conflict):
@@ -47,7 +48,8 @@ def create(actor: Actor, live: Live, values: Mapping[str, Any]) -> Any:
     """A new record; fields that are left out get their default. Raises Invalid, Forbidden."""
     with _changing(actor, live, "create") as now:
         record = _new(actor, now, _as_now(values, live, now))
-        _flush(now, record)
+        with _telling(now):
+            _flush(now, record)
         _keep_within(actor, now, record, values)
     return record
 
@@ -78,16 +80,20 @@ def save_many(
     """Create, change and delete some records together, all or none: at most 2,000, so that nobody waits
     for long. Raises as the functions for one record do."""
     with _changing(actor, live, "import") as now:
-        made = [_new(actor, now, _as_now(values, live, now)) for values in creates]
+        new = [(_new(actor, now, _as_now(values, live, now)), values) for values in creates]
+        made = []
         for record_id, values in updates:
             mine, record = _open(actor, now, record_id, None)
             _set(actor, mine, record, _as_now(values, live, now))
             made.append(record)
         for record_id in deletes:
-            _remove(now.whole, _open(actor, now, record_id, None)[1])
+            mine, record = _open(actor, now, record_id, None)
+            require(actor, "delete", mine.table)
+            _remove(now.whole, record)
         _flush(now)
-        for record in made if now is not now.whole else ():
-            _keep_within(actor, now, record)
+        if now is not now.whole:
+            for record, sent in (*new, *((one, {}) for one in made)):
+                _keep_within(actor, now, record, sent)
 
 
 def delete(actor: Actor, live: Live, record_id: int, version: int | None) -> int:
@@ -108,12 +114,14 @@ def restore(actor: Actor, live: Live, record_id: int) -> Any:
     with _changing(actor, live, "restore", restoring=True) as live:
         mine = of_any(live, record_id)
         require(actor, "restore", mine.table)
-        return _bring_back(live.whole, record_id)
+        with _telling(mine):
+            return _bring_back(live.whole, record_id)
 
 
 def undo(actor: Actor, live: Live, change_id: int) -> Any:
     """Take one change back: a new change, which can be undone likewise. Returns the record, None where
-    it is gone again. Raises Conflict where somebody has changed the same fields since."""
+    it is gone again. Raises Conflict where somebody has changed the same fields since, and Forbidden
+    where that would bring back what somebody else has changed, which only history may tell."""
     change = db.session.get(Change, change_id)
     if change is None or change.table_id != live.table.id or change.record_id is None:
         raise NotFound("There is no such change.")
@@ -122,8 +130,8 @@ def undo(actor: Actor, live: Live, change_id: int) -> Any:
     if change.action == "update":
         return _put_back(actor, live, change)
     with _changing(actor, live, "delete") as live:
-        _mine, record = _open(actor, live, change.record_id, None)
-        _refuse_if_changed(live.whole, record, change)
+        mine, record = _open(actor, live, change.record_id, None)
+        _refuse_if_changed(mine, record, change)
         _remove(live.whole, record)
     return None
 
@@ -131,10 +139,12 @@ def undo(actor: Actor, live: Live, change_id: int) -> Any:
 def _put_back(actor: Actor, live: Live, change: Change) -> Any:
     with _changing(actor, live, "update") as live:
         mine, record = _open(actor, live, change.record_id or 0, None)
+        if change.person_id != (actor.id or None):
+            require(actor, "history", mine.table)
         asked, live = live, live.whole
-        _refuse_if_changed(live, record, change)
         values = history.values_of(live, change)
         _refuse_unless_writable(mine, values)
+        _refuse_if_changed(mine, record, change)
         for field, old, _new in values:
             if isinstance(old, UnreadText):
                 raise Conflict(f"{field.label} was “{old}”, which does not fit it any more.")
@@ -152,11 +162,12 @@ def _refuse_unless_writable(mine: Live, values: Sequence[tuple[Field, Any, Any]]
         raise Forbidden("It has changed fields that you may not write, so you cannot undo it.")
 
 
-def _refuse_if_changed(live: Live, record: Any, change: Change) -> None:
-    values = history.values_of(live, change)
-    since = [one.label for one, _old, new in values if one.of(record) != new]
-    if since:
-        raise Conflict(f"{', '.join(since)} has been changed since, so this is not undone.")
+def _refuse_if_changed(mine: Live, record: Any, change: Change) -> None:
+    values = history.values_of(mine.whole, change)
+    if since := [one for one, _old, new in values if one.of(record) != new]:
+        labels = [one.label for one in since if one.name in mine.table.by_name]
+        said = ", ".join(labels) or HIDDEN
+        raise Conflict(f"{said} has been changed since, so this is not undone.")
 
 
 # The rules of models -------------------------------------------------------------------------------
@@ -258,8 +269,9 @@ def _keep_within(actor: Actor, live: Live, record: Any, sent: Collection[str] = 
         fixed = {*sent} - {one.name for one in found.written}
         if may(actor, live.action, found) and not fixed:
             return
-    rules = " or ".join(one.rule for one in live.grants if live.action in one.actions)
-    raise Invalid(OUTSIDE.format(rules))
+    rules = [one.rule for one in live.grants if live.action in one.actions and one.rule]
+    told = " or ".join(one for one in rules if seen.names_in(live, one) <= {*live.table.by_name})
+    raise Invalid(OUTSIDE.format(told or "a rule is met"))
 
 
 def _new(actor: Actor, live: Live, values: Mapping[str, Any]) -> Any:
@@ -268,10 +280,11 @@ def _new(actor: Actor, live: Live, values: Mapping[str, Any]) -> Any:
     defaults = {
         one.name: one.type.parse(one.default, one) for one in whole.table.written if one.default
     }
-    try:
-        found = _checked({**defaults, **values}, whole.table.written, _unknown(live, values))
-    except Invalid as error:
-        raise Invalid(errors=[_as_seen(live, *one) for one in error.errors]) from None
+    unknown = _unknown(live, values)
+    with _telling(live, unknown):
+        found = _checked({**defaults, **values}, whole.table.written, [])
+    if unknown:
+        raise Invalid(errors=unknown)
     _check_sight(actor, live, [(values, None)])
     counted = {one.name: _next(whole, one) for one in _given(whole)}
     record = live.model()
@@ -281,14 +294,23 @@ def _new(actor: Actor, live: Live, values: Mapping[str, Any]) -> Any:
     return record
 
 
+@contextmanager
+def _telling(live: Live, besides: Sequence[tuple[str, str]] = ()) -> Iterator[None]:
+    """What is refused in this block is said without a field that is hidden, and with what else is wrong."""
+    try:
+        yield
+    except Invalid as error:
+        if live is live.whole and not besides:
+            raise
+        told = [_as_seen(live, *one) for one in error.errors]
+        raise Invalid(errors=[*besides, *told] or [("", str(error))]) from None
+
+
 def _as_seen(live: Live, name: str, words: str) -> tuple[str, str]:
     """A refusal, without naming a field that is hidden."""
     if name in live.table.by_name or name not in live.whole.table.by_name:
         return name, words
-    return (
-        "",
-        "A field that is hidden from you must have a value; somebody who sees it can add this",
-    )
+    return "", "A field that is hidden from you does not allow this; somebody who sees it can do it"
 
 
 def _set(actor: Actor, live: Live, record: Any, values: Mapping[str, Any]) -> None:
@@ -475,7 +497,9 @@ def of_any(live: Live, record_id: int) -> Live:
         change = db.session.scalar(deletions(live, record_id))
         if change is None or _there(live, {record_id}):
             raise
-    return live.of_values(_kept(live.whole, change)[0])
+    values, lost = _kept(live.whole, change)
+    blank = [one for one in live.whole.table.stored if one.label not in lost]
+    return live.of_values({**{one.name: None for one in blank}, **values})
 
 
 def deletions(live: Live, record_id: int) -> sa.Select[tuple[Change]]:
@@ -489,7 +513,7 @@ def deletions(live: Live, record_id: int) -> sa.Select[tuple[Change]]:
 def _kept(live: Live, change: Change) -> tuple[dict[str, Any], list[str]]:
     """The values of the record that a deletion has kept, and the fields that these do not fit any more."""
     values = [(field, old) for field, old, _new in history.values_of(live, change)]
-    lost = [field.label for field, old in values if isinstance(old, UnreadText)]
+    lost = [_label(live, field) for field, old in values if isinstance(old, UnreadText)]
     stored = change.data["_record"]
     system = {one.name: one.type.from_json(stored[one.name], one) for one in SYSTEM}
     fitting = {field.name: old for field, old in values if not isinstance(old, UnreadText)}
@@ -578,15 +602,21 @@ def _linked(live: Live, record: Any) -> list[tuple[Live, Any, Sequence[Any]]]:
             links &= other.sql.c.id != record.id
         count = db.session.scalar(sa.select(sa.func.count()).where(links)) or 0
         if count and (_blocks(field) or count > MOST_LINKED):
-            name = catalog.called(other.table)
-            by = f" by {field.label}" if name == other.table.label else ""
-            blocking.append(f"{count:,} of {name}{by}")
+            blocking.append(_told(other, field, count))
         elif count:
             query = sa.select(other.model).where(links).with_for_update()
             found.append((other, field, db.session.scalars(query).all()))
     if blocking:
         raise Conflict(f"Records link to it: {', '.join(blocking)}. Change or delete these first.")
     return found
+
+
+def _told(other: Live, field: Field, count: int) -> str:
+    """How many records of a table link to one, as far as whoever acts may know it."""
+    who = db.session.info.get("acting", {}).get("actor")
+    sees_all = who is None or may(who, "list", other.table) and seen.of(who, other) is other
+    by = f" by {field.label}" if _label(other, field) == field.label else ""
+    return f"{f'{count:,}' if sees_all else 'some'} of {catalog.called(other.table)}{by}"
 
 
 def _blocks(field: Field) -> bool:
@@ -680,13 +710,23 @@ def _take_out_gone(live: Live, values: dict[str, Any]) -> list[str]:
         itself = {values["id"]} if other is live else set()
         for id in sorted(wanted - itself - _there(other, wanted)):
             if field.required or kind.on_delete(field) != "clear":
-                words = (
-                    f"{field.label} was #{id} of {catalog.called(other.table)}, which is deleted"
-                )
+                known = _label(live, field) == field.label
+                what = f"#{id} of {catalog.called(other.table)}" if known else "a record"
+                words = f"{_label(live, field)} was {what}, which is deleted"
                 raise Conflict(f"{words}: restore that first.")
             values[field.name] = kind.without(values[field.name], id)
-            lost.append(f"{field.label} #{id}")
+            known = _label(live, field) == field.label
+            lost.append(f"{field.label} #{id}" if known else HIDDEN)
     return lost
+
+
+def _label(live: Live, field: Field) -> str:
+    """What a field is called, as whoever acts may know it."""
+    who = db.session.info.get("acting", {}).get("actor")
+    if who is None:
+        return field.label
+    sight = seen.of(who, live) if may(who, "list", live.table) else None
+    return field.label if sight and field.name in sight.table.by_name else HIDDEN
 
 
 def _bring_link_back(

@@ -163,10 +163,14 @@ class Seen(Live):
     def _masked(self, name: str, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         if name not in self.partly:
             return column
-        shown = self._conditions(self._showing(self.table.by_name[name]))
-        if shown is None:
-            return column
-        return sa.case((sa.or_(sa.false(), *shown), column), else_=sa.null())
+        field = self.table.by_name[name]
+        for shown in self.shown(field):
+            column = field.type.only_where(column, shown)
+        return column
+
+    def shown(self, field: Field) -> tuple[sa.ColumnElement[bool], ...]:
+        rules = self._conditions(self._showing(field)) if field.name in self.partly else None
+        return () if rules is None else (sa.or_(sa.false(), *rules),)
 
     # Records
 
@@ -253,6 +257,12 @@ def _read(live: Live, text: str) -> formulas.Read | None:
             live.memo[kept] = rule(live, text)
     found: formulas.Read | None = live.memo[kept]
     return found
+
+
+def names_in(live: Live, text: str) -> set[str]:
+    """The fields of a table that one of its rules compares; none of one that cannot be read."""
+    found = _read(live.whole, text)
+    return {name.partition(".")[0] for name in found.uses} if found else set()
 
 
 def may_see(actor: Actor, live: Live, ids: Iterable[int]) -> set[int]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from flask import current_app, url_for
 
+from app.fields import Field
 from app.models import Change
 from app.permissions import Actor, may
 from app.tables import history, links
@@ -34,18 +35,20 @@ def entries(actor: Actor, live: Live, changes: Sequence[Change], record: Any = N
     values = links.seen_changes(actor, live, [history.values_of(live, one) for one in changes])
     return [
         Entry(
-            one, words.action(one), words.lines(one, found), _name(live, one, titles), _url(live, one),
+            one, words.action(one), words.lines(one, found), _name(live, one, titles, found), _url(live, one),
             _trip_url(actor, one), _job_url(actor, one), _undo_url(actor, live, one, record),
         )
         for one, found in zip(changes, values, strict=True)
     ]  # fmt: skip
 
 
-def _name(live: Live, change: Change, titles: Mapping[int, Any]) -> str:
-    """What the record is called now, or was when it was deleted."""
+def _name(
+    live: Live, change: Change, titles: Mapping[int, Any], values: Sequence[tuple[Field, Any, Any]]
+) -> str:
+    """What the record is called now, or was when it was deleted, as far as that is seen."""
     if change.record_id is None:
         return ""
-    was = (change.data.get(live.table.title) or [None])[0]
+    was = next((old for field, old, _new in values if field.name == live.table.title), None)
     title = titles.get(change.record_id, was)
     return words.named(live, change.record_id, {live.table.title: title})
 

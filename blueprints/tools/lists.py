@@ -73,6 +73,7 @@ class List:
         self.actor, self.live, self.address = actor, live, address
         self.query = listing.read(live, address.args)
         self.page = listing.page(actor, live, self.query)
+        self.query = self.page.query  # sorted as far as the actor may
         if self.page.found and not self.page.rows and self.query.page != "1":
             raise BadAddress("This list ends before that page.")
         self.narrowed = bool(self.query.q or self.query.filters)

@@ -20,6 +20,7 @@ def undo(actor: Actor, live: Live, record_id: int, change_id: int) -> Any:
 
     Raises NotFound, Forbidden, Conflict.
     """
+    records.of_any(live, record_id)  # of what is hidden nobody learns how often it was changed
     change = db.session.get(Change, change_id)
     if change is None or (change.table_id, change.record_id) != (live.table.id, record_id):
         raise NotFound("There is no such change of this record.")

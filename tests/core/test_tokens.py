@@ -11,7 +11,7 @@ from hypothesis import given
 from app import people, tokens
 from app.errors import BadKey, Forbidden, Invalid, NotFound
 from app.extensions import db, utcnow
-from app.models import Token
+from app.models import Event, Token
 from app.permissions import Actor
 
 pytest.importorskip("blueprints.equipment", reason="the pages of the example are asked")
@@ -142,6 +142,19 @@ def test_keys_are_made_only_as_far_as_one_may_oneself(app, key):
             tokens.revoke(bob, hers)
         with pytest.raises(BadKey):
             tokens.actor_of(text + "x")
+
+
+def test_the_audit_list_says_who_made_and_revoked_a_key(app):
+    with app.app_context():
+        bob, alice = actor("bob"), actor("alice")
+        made, _text = tokens.create(bob, "Script", "write")
+        tokens.revoke(alice, made.id)
+        found = db.session.query(Event).order_by(Event.id.desc()).limit(2).all()
+        told = [(one.action, one.about, one.person_id) for one in reversed(found)]
+        assert told == [
+            ("key made", "Script, scope write", bob.id),
+            ("key revoked", "Script: Bob Brown <bob@example.com>", alice.id),
+        ]
 
 
 def test_trying_keys_is_slowed_down(client):

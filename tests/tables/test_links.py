@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.database import writing
-from app.errors import Conflict, Forbidden, Invalid, NotFound
+from app.errors import BadAddress, Conflict, Invalid, NotFound
 from app.extensions import db
 from app.fields import FORM, Field
 from app.fields.base import UnreadText
@@ -451,7 +451,7 @@ def test_an_order_by_titles_takes_the_right_to_them(people, customers):
     bob = people["bob"]
     live = make(bob, "orders", declared("no", "code"), link(customers), access="read")
     assert names(people["charlie"], live)[0] == []
-    with pytest.raises(Forbidden):
+    with pytest.raises(BadAddress, match="Customer cannot be sorted by"):
         names(people["charlie"], live, sort="customer")
 
 

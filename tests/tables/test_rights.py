@@ -20,6 +20,7 @@ from app.errors import AppError, BadAddress, Conflict, Forbidden, Invalid, NotFo
 from app.extensions import db
 from app.models import Person
 from app.permissions import ACTIONS, Actor, Grant, may
+from app.sheets.merging import merge
 from app.tables import catalog, history, links, listing, records, seen
 from app.tables.table import Table
 from tests.suites import doors
@@ -464,3 +465,212 @@ def test_a_field_that_a_rule_reads_is_not_taken_away_under_it(people, table):
         new = catalog.Live(replace(old, fields=tuple(fields)), table.sql.name)
         with pytest.raises(Invalid, match="The role North has the rule owner == me"):
             catalog.check_across(new, alice)
+
+
+def other_table(label: str, *fields: Any, **more: Any) -> catalog.Live:
+    with writing():
+        catalog.create(Table(0, 0, "notes", label.lower(), label, fields, **more))
+    catalog.forget()
+    return catalog.tables()["notes", label.lower()]
+
+
+def place(live: catalog.Live, one: Grant) -> Grant:
+    return replace(one, tool=live.table.tool, table=live.table.id)
+
+
+def listed(actor: Actor, live: catalog.Live, **args: str) -> list[int]:
+    query = listing.read(live, {name: [text] for name, text in args.items()})
+    return [row[0] for row in listing.page(actor, live, query).rows]
+
+
+def test_several_links_are_no_filter_and_no_order_where_they_are_hidden(people, table):
+    alice, bob = people["alice"], people["bob"]
+    many = declared("cases", "links", options={"table": table.table.id})
+    live = other_table("Crew", declared("name", "text"), declared("owner", "person"), many)
+    hers = records.create(alice, live, {"name": "a", "owner": alice.id, "cases": (1, 2, 3)}).id
+    his = records.create(alice, live, {"name": "b", "owner": bob.id, "cases": (1,)}).id
+    none = records.create(alice, live, {"name": "c", "owner": alice.id}).id
+    reads = permissions.READING
+    field = live.table.by_name["cases"].id
+    some = place(live, grant(table, reads, "owner == me"))
+    all_ = place(live, grant(table, reads, hidden=[field]))
+    give(alice, bob, [all_], [some, grant(table, reads)])
+    live = catalog.get(bob, "notes", "crew")
+    assert live.partly == {"cases"}
+    assert listed(bob, live, cases__has="2") == listed(bob, live, cases__in="2") == []
+    assert listed(bob, live, cases__has="1") == listed(bob, live, cases__in="1") == [his]
+    assert listed(bob, live, sort="-cases") == [his, hers, none]
+
+
+def test_an_entry_of_a_whole_table_tells_of_no_field(people):
+    fields = [declared(name, "text") for name in ("name", "rows", "file", "old")]
+    live = other_table("Odd", *fields)
+    with writing(), history.acting(people["alice"]):
+        history.note(live.table.id, "import", {"file": "x.csv", "rows": 3})
+        history.note(live.table.id, "design", {"old": live.table.document(), "new": {}})
+    found = history.of_table(people["alice"], live)
+    assert [history.values_of(live, one) for one in found] == [[], []]
+
+
+def test_undoing_tells_nothing_of_what_is_hidden(people, table):
+    alice, bob = people["alice"], people["bob"]
+    give(alice, bob, [grant(table, permissions.EDITING, hidden=["amount"])])
+    for amount in (98, 99):
+        records.update(alice, table, 2, {"amount": amount}, None)
+    change = history.of_record(alice, table, 2)[1]
+    live = catalog.get(bob, "cases", "case")
+    with pytest.raises(Forbidden) as refused:
+        records.undo(bob, live, change.id)
+    assert "Amount" not in str(refused.value)
+    made = records.create(alice, table, {"title": "Hers", "amount": 5})
+    added = history.of_record(alice, table, made.id)[0]
+    records.update(alice, table, made.id, {"amount": 1}, None)
+    with pytest.raises(Conflict, match="A field that is hidden from you has been changed"):
+        records.undo(bob, live, added.id)
+
+
+def test_what_others_have_changed_is_undone_by_who_may_see_history(people, table):
+    alice, bob = people["alice"], people["bob"]
+    give(alice, bob, [grant(table, {"list", "read", "update"})])
+    records.update(alice, table, 2, {"team": "Secret"}, None)
+    records.update(alice, table, 2, {"team": "East"}, None)
+    live = catalog.get(bob, "cases", "case")
+    with pytest.raises(Forbidden, match="history"):
+        records.undo(bob, live, history.of_record(alice, table, 2)[0].id)
+    records.update(bob, live, 2, {"team": "West"}, None)
+    assert records.undo(bob, live, history.of_record(alice, table, 2)[0].id).team == "East"
+
+
+def test_no_refusal_names_a_hidden_field_or_its_value(people, table):
+    alice, bob = people["alice"], people["bob"]
+    give(alice, bob, [grant(table, permissions.EDITING, hidden=["code", "amount"])])
+    live = catalog.get(bob, "cases", "case")
+    with pytest.raises(Invalid) as hidden:
+        records.create(bob, live, {"title": "x", "amount": 1})
+    with pytest.raises(Invalid) as missing:
+        records.create(bob, live, {"title": "x", "amounx": 1})
+    assert str(hidden.value) == str(missing.value).replace("amounx", "amount")
+    records.delete(bob, live, 2, None)
+    records.create(alice, table, {"title": "x", "code": "C1"})
+    with pytest.raises(Invalid, match="hidden from you") as refused:
+        records.restore(bob, live, 2)
+    assert "C1" not in str(refused.value) and "Code" not in str(refused.value)
+    limited = grant(table, permissions.EDITING, "amount > 5", hidden=["amount"])
+    give(alice, bob, [limited])
+    live = catalog.get(bob, "cases", "case")
+    with pytest.raises(Invalid, match="a rule is met"):
+        records.create(bob, live, {"title": "x"})
+
+
+def test_an_import_writes_no_field_that_a_record_does_not_let_one_write(people, table):
+    alice, bob = people["alice"], people["bob"]
+    own = grant(table, permissions.EDITING | {"import"}, "owner == me")
+    others = grant(table, permissions.EDITING | {"import"}, readonly=["amount"])
+    give(alice, bob, [own], [others])
+    live, before = catalog.get(bob, "cases", "case", "import"), values_of(table)
+    with pytest.raises(Invalid):
+        records.save_many(bob, live, [{"title": "x", "amount": 1, "owner": alice.id}])
+    assert values_of(table) == before
+    records.save_many(bob, live, [{"title": "x", "amount": 1, "owner": bob.id}])
+
+
+def test_an_import_deletes_only_for_who_may_delete(people, table, tmp_path):
+    alice, bob = people["alice"], people["bob"]
+    give(alice, bob, [grant(table, {"list", "read", "import"})])
+    live, before = catalog.get(bob, "cases", "case", "import"), values_of(table)
+    with pytest.raises(Forbidden, match="delete"):
+        records.save_many(bob, live, (), (), [2])
+    file = tmp_path / "cases.csv"
+    file.write_text("Code,Title\nC0,Case 0\n")
+    with pytest.raises(Forbidden, match="delete"):
+        merge(bob, live, file, ("code",), "mirror")
+    assert values_of(table) == before
+
+
+def test_a_dry_run_tells_nothing_of_hidden_values(people, table, tmp_path):
+    alice, bob = people["alice"], people["bob"]
+    all_ = grant(table, permissions.READING | {"import"}, hidden=["amount", "code"])
+    give(alice, bob, [all_], [grant(table, permissions.EDITING | {"import"}, "owner == me")])
+    live = catalog.get(bob, "cases", "case", "import")
+    file, found = tmp_path / "guesses.csv", []
+    for guess in (1, 3):  # it is 3
+        file.write_text(f"Title,Amount\nCase 3,{guess}\n")
+        found.append(merge(bob, live, file, ("title",), "update", dry_run=True).document())
+    assert found[0] == found[1]
+    file.write_text("Code,Amount\nC3,3\n")
+    with pytest.raises(Invalid, match="no key"):
+        merge(bob, live, file, ("code",), "update", dry_run=True)
+
+
+@pytest.mark.parametrize(
+    "rule", ['team != "South"', "team is None", "amount is None or amount > 0", 'status == "open" or owner == me']
+)  # fmt: skip
+def test_a_rule_holds_for_a_deleted_record_as_it_did_before(people, table, rule):
+    alice, bob = people["alice"], people["bob"]
+    give(alice, bob, [grant(table, permissions.EDITING, rule)])
+    live = catalog.get(bob, "cases", "case")
+    mine = listed(bob, live)
+    for id in values_of(table):
+        records.delete(alice, table, id, None)
+        if id in mine:
+            assert records.restore(bob, live, id).id == id
+        else:
+            with pytest.raises(NotFound):
+                records.restore(bob, live, id)
+
+
+@pytest.mark.parametrize("limits", [None, {"hidden": ["title"]}])
+def test_an_order_by_hidden_titles_is_refused_and_names_no_table(people, table, limits):
+    alice, bob = people["alice"], people["bob"]
+    link = declared("case", "link", options={"table": table.table.id})
+    live = other_table("Note", declared("text", "text"), link, access="read")
+    records.create(alice, live, {"text": "a", "case": 1})
+    reads = permissions.READING
+    some = grant(table, reads, "owner == me")
+    give(alice, bob, *([[grant(table, reads, **limits)], [some]] if limits else []))
+    with pytest.raises(BadAddress, match="cannot be sorted by") as refused:
+        listed(bob, live, sort="case")
+    assert "Cases" not in str(refused.value)
+
+
+def test_a_list_whose_usual_order_is_by_hidden_titles_opens_without_it(people, table):
+    link = declared("case", "link", options={"table": table.table.id})
+    more: dict[str, Any] = {"access": "read", "ordering": ("case", "-text")}
+    live = other_table("Note", declared("text", "text"), link, **more)
+    for case, text in ((2, "a"), (1, "b")):
+        records.create(people["alice"], live, {"text": text, "case": case})
+    assert listed(people["alice"], live) == [2, 1]
+    assert listed(people["bob"], live) == [2, 1]
+    assert [one[0] for one in listing.every(people["bob"], live, listing.read(live, {}))] == [2, 1]
+
+
+def test_a_field_that_reads_a_link_is_asked_about_again_when_that_leads_elsewhere(people, table):
+    alice, bob = people["alice"], people["bob"]
+    give(alice, bob, [grant(table, permissions.READING, hidden=["amount"])])
+    own = other_table("Own", declared("amount", "integer"), owner_id=bob.id)
+    link = declared("it", "link", options={"table": own.table.id})
+    shows = declared("all", "lookup", options={"link": "it", "field": "amount"})
+    old = other_table("Note", declared("text", "text"), link, shows, owner_id=bob.id).declared
+    there = replace(link, options={**link.options, "table": table.table.id})
+    for it in (there, replace(there, id="new")):
+        new = replace(old, fields=(old.fields[0], it, old.fields[2]))
+        with pytest.raises(Forbidden, match="do not cover"):
+            catalog.require_open(bob, new, old)
+
+
+def test_what_links_to_a_record_is_counted_only_for_who_sees_it(people, table):
+    alice, bob = people["alice"], people["bob"]
+    link = declared("case", "link", options={"table": table.table.id})
+    live = other_table("Note", declared("text", "text"), link)
+    for _ in range(3):
+        records.create(alice, live, {"text": "a", "case": 2})
+    edits = grant(table, permissions.EDITING)
+    field = live.table.by_name["case"].id
+    part = place(live, grant(table, permissions.READING, 'text == "b"', hidden=[field]))
+    for given_, words in (([edits], "some of another table"), ([edits, part], "some of Note.")):
+        give(alice, bob, given_)
+        with pytest.raises(Conflict) as refused:
+            records.delete(bob, catalog.get(bob, "cases", "case"), 2, None)
+        assert words in str(refused.value)
+    with pytest.raises(Conflict, match="3 of Note by Case"):
+        records.delete(alice, table, 2, None)
