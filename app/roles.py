@@ -22,6 +22,7 @@ from app.extensions import db
 from app.fields import Field
 from app.fields.text import Text
 from app.models import MEMBERSHIP, Person, Role
+from app.people import all_roles, roles_by_person
 from app.permissions import (
     ACTIONS,
     GIVEN_BY_ROLES,
@@ -41,28 +42,12 @@ WHOLE = {"design", "share"}
 """What goes with all records and fields only: whoever may change a table could read it all."""
 
 
-def everything() -> Sequence[Role]:
-    """All roles, by name."""
-    return db.session.scalars(sa.select(Role).order_by(sa.func.lower(Role.name))).all()
-
-
 def get(role_id: int) -> Role:
     """A role. Raises NotFound."""
     found = db.session.get(Role, role_id) if 0 < role_id < 2**31 else None
     if found is None:
         raise NotFound("There is no such role.")
     return found
-
-
-def named(names: Iterable[str]) -> list[Role]:
-    """Roles by name, capitals aside. Raises Invalid, naming those that there are."""
-    known = {one.name.lower(): one for one in everything()}
-    names = list(names)
-    if unknown := [name for name in names if name.strip().lower() not in known]:
-        there = ", ".join(one.name for one in known.values()) or "none yet"
-        words = f"There is no role {', '.join(unknown)}; there are: {there}"
-        raise Invalid(f"{words}.", [("roles", words)])
-    return [known[name.strip().lower()] for name in names]
 
 
 def grants_in(role: Role) -> list[Grant]:
@@ -108,7 +93,7 @@ def copy(actor: Actor, role_id: int) -> Role:
     require(actor, "people")
     with writing() as session:
         role = _held(role_id, None)
-        taken = {one.name.lower() for one in everything()}
+        taken = {one.name.lower() for one in all_roles()}
         name = next(one for one in _numbered(role.name) if one.lower() not in taken)
         made = Role(
             name=name, description=role.description, rights=role.rights, grants=role.grants,
@@ -181,22 +166,6 @@ def delete(actor: Actor, role_id: int) -> None:
         session.delete(role)
 
 
-def give(actor: Actor, person_id: int, role_ids: Collection[int]) -> None:
-    """Let a person have exactly these roles. Raises NotFound, Forbidden."""
-    require(actor, "people")
-    with writing() as session:
-        assign(person_id, [get(one).id for one in role_ids])
-        session.flush()
-
-
-def assign(person_id: int, role_ids: Collection[int]) -> None:
-    """The same in the transaction of the caller, who has asked for the right."""
-    db.session.execute(sa.delete(MEMBERSHIP).where(MEMBERSHIP.c.person_id == person_id))
-    rows = [{"person_id": person_id, "role_id": one} for one in sorted(set(role_ids))]
-    if rows:
-        db.session.execute(sa.insert(MEMBERSHIP), rows)
-
-
 def sizes() -> dict[int, int]:
     """How many people have each role that anybody has."""
     query = sa.select(MEMBERSHIP.c.role_id, sa.func.count()).group_by(MEMBERSHIP.c.role_id)
@@ -205,22 +174,8 @@ def sizes() -> dict[int, int]:
 
 def read_ahead(ids: Collection[int]) -> None:
     """Read the roles of these people with one question, where they are about to be asked for."""
-    known = {id: tuple(map(AskedRole.of, found)) for id, found in of_people(ids).items()}
+    known = {id: tuple(map(AskedRole.of, found)) for id, found in roles_by_person(ids).items()}
     db.session.info.setdefault("roles", {}).update(known)
-
-
-def of_people(ids: Collection[int]) -> dict[int, list[Role]]:
-    """The roles of these people, by name."""
-    query = (
-        sa.select(MEMBERSHIP.c.person_id, Role)
-        .join(Role, Role.id == MEMBERSHIP.c.role_id)
-        .where(MEMBERSHIP.c.person_id.in_(ids))
-        .order_by(sa.func.lower(Role.name))
-    )
-    found: dict[int, list[Role]] = {id: [] for id in ids}
-    for person_id, role in db.session.execute(query):
-        found[person_id].append(role)
-    return found
 
 
 def _held(role_id: int, version: int | None) -> Role:

@@ -20,7 +20,7 @@ from app import audit
 from app.database import writing, writing_connection
 from app.errors import BadKey, Forbidden, Invalid, NotFound
 from app.extensions import db, utcnow
-from app.models import Person, Token
+from app.models import Person, Session, Token
 from app.permissions import SCOPES, Actor, require
 from app.sessions import SEEN_EVERY, digest
 
@@ -115,6 +115,7 @@ def create(
         expires_at=None if days is None else utcnow() + timedelta(days=days),
     )  # fmt: skip
     with writing() as session:
+        _refuse_ended(actor)
         count = sa.select(sa.func.count()).where(Token.person_id == actor.id)
         if (session.scalar(count) or 0) >= MOST:
             raise Invalid(f"One person has up to {MOST} keys. Revoke one that is not used.")
@@ -122,6 +123,14 @@ def create(
         audit.note("key made", _called(made, actor), by or actor)
     log.info("key made: id=%s person=%s scope=%s", made.id, actor.id, scope)
     return made, key
+
+
+def _refuse_ended(actor: Actor) -> None:
+    """Raise Forbidden where the person was disabled, or their session ended, a moment ago."""
+    person = db.session.scalar(sa.select(Person).where(Person.id == actor.id).with_for_update())
+    ended = actor.session_id and db.session.get(Session, actor.session_id) is None
+    if person is None or not person.active or ended:
+        raise Forbidden("Your session has ended. Sign in again, then make the key.")
 
 
 def _wrong(name: str, scope: str, days: int | None) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ import json
 import click
 
 from app import roles
+from app.people import all_roles
 from blueprints.people import bp, grid
 
 
@@ -15,7 +16,7 @@ from blueprints.people import bp, grid
 def list_roles(as_json: bool) -> None:
     """List the roles: who has how many, and what each gives."""
     sizes = roles.sizes()
-    found = [(one, sizes.get(one.id, 0)) for one in roles.everything()]
+    found = [(one, sizes.get(one.id, 0)) for one in all_roles()]
     if as_json:
         rows = [
             {

@@ -13,6 +13,7 @@ from app import people, roles
 from app.errors import AppError, BadAddress, Forbidden, NotFound
 from app.extensions import db
 from app.models import Person, Role
+from app.people import all_roles
 from app.permissions import ACTIONS, Actor, Grant, grants, may, reasons, require
 from app.tables import catalog, records, seen
 from app.tables.live import Live
@@ -192,9 +193,7 @@ class User(NamedTuple):
 def shares(actor: Actor, live: Live) -> list[Share]:
     """What each role gives on a table. Raises Forbidden."""
     require(actor, "share", live.table)
-    return [
-        Share(one, roles.given_on(one, live), [*_others(one, live)]) for one in roles.everything()
-    ]
+    return [Share(one, roles.given_on(one, live), [*_others(one, live)]) for one in all_roles()]
 
 
 def _others(role: Role, live: Live) -> list[tuple[int, str]]:

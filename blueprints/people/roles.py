@@ -8,6 +8,7 @@ from flask import current_app, flash, g, redirect, render_template, request, url
 
 from app import roles
 from app.errors import AppError, Conflict, Invalid
+from app.people import all_roles
 from app.permissions import ACTIONS, OPENED, requires, signed_in
 from app.tables import catalog, changing
 from app.tables.live import Live
@@ -31,7 +32,7 @@ def has_manual() -> dict[str, Any]:
 @requires("people")
 def roles_index() -> Any:
     """The roles: how many people have each, and what each gives."""
-    found = roles.everything()
+    found = all_roles()
     return render_template("people/roles.html", roles=found, sizes=roles.sizes(), gives=grid.gives)
 
 

@@ -9,6 +9,7 @@ import pytest
 from app import roles
 from app.database import writing
 from app.extensions import db
+from app.people import set_roles
 from app.permissions import READING, SYSTEM, Grant
 from app.tables import catalog, feed, history, records
 from tests.api.conftest import API, problem
@@ -126,7 +127,7 @@ def cork(app, made, people):
         table = catalog.tables()["orders", "orders"].table.id
         given = Grant("", READING, "city == 'Cork'", tool="orders", table=table)
         role = roles.create(SYSTEM, "Cork", granted=[given])
-        roles.give(SYSTEM, people["bob"].id, [role.id])
+        set_roles(people["bob"].id, [role.id], SYSTEM)
 
 
 def test_who_sees_some_records_hears_of_those_alone(program, cork):

@@ -222,11 +222,11 @@ def test_a_table_that_is_private_has_no_page_for_others(app):
     workspace.make(app)
     bob = sign_in(app, "bob")
     with app.app_context():
-        from app import people, roles
+        from app import people
         from app.permissions import Actor
 
         alice = Actor.of(people.find("alice@example.com"))
-        roles.give(alice, people.find("bob@example.com").id, [])
+        people.set_roles(people.find("bob@example.com").id, [], alice)
     assert bob.get("/api/docs/things/thing").status_code == 404
     assert "things" not in bob.get("/api/docs").text.partition("<main")[2]
 

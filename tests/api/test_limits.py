@@ -6,6 +6,7 @@ import pytest
 
 from app import create_app, roles, throttle
 from app.errors import Invalid, Unavailable
+from app.people import roles_by_person, set_roles
 from app.permissions import SYSTEM
 from tests.api.conftest import API, problem
 from tests.conftest import running
@@ -26,8 +27,8 @@ def role(app, people):
     def make(name, text):
         with app.app_context():
             made = roles.create(SYSTEM, name, api_rate=text)
-            have = [one.id for one in roles.of_people([people["bob"].id])[people["bob"].id]]
-            roles.give(SYSTEM, people["bob"].id, [*have, made.id])
+            have = [one.id for one in roles_by_person([people["bob"].id])[people["bob"].id]]
+            set_roles(people["bob"].id, [*have, made.id], SYSTEM)
             return made
 
     return make

@@ -237,6 +237,7 @@ def test_reading_alone_gives_no_export_where_that_is_not_granted(program, cork_w
 def cork_without_export(app, made, people):
     """Bob may list and read, and not export."""
     from app import roles
+    from app.people import set_roles
     from app.permissions import SYSTEM, Grant
     from app.tables import catalog
 
@@ -245,7 +246,7 @@ def cork_without_export(app, made, people):
         table = catalog.tables()["orders", "orders"].table.id
         given = Grant("", frozenset({"list", "read"}), tool="orders", table=table)
         role = roles.create(SYSTEM, "Look", granted=[given])
-        roles.give(SYSTEM, people["bob"].id, [role.id])
+        set_roles(people["bob"].id, [role.id], SYSTEM)
 
 
 # Linked records --------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from app import people, roles, tokens
 from app.database import writing
+from app.people import set_roles
 from app.permissions import EDITING, Actor, Grant
 from app.tables import catalog, records
 from app.tables.table import Table
@@ -74,4 +75,4 @@ def _role(alice: Actor, bob: Actor, things: catalog.Live, groups: catalog.Live) 
     some = Grant("", EDITING, RULE, tool="things", table=things.table.id, **limits)
     every = Grant("", EDITING, tool="things", table=groups.table.id)
     made = roles.create(alice, "Keepers", "", (), [some, every])
-    roles.give(alice, bob.id, [made.id])
+    set_roles(bob.id, [made.id], alice)

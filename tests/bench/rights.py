@@ -21,6 +21,7 @@ from changing import field, fill, make
 
 from app import create_app, database, people, roles, sessions
 from app.extensions import db
+from app.people import set_roles
 from app.permissions import READING, SYSTEM, Grant
 from app.tables import catalog, ddl, history
 
@@ -63,7 +64,7 @@ def roles_of_bob(live: Any) -> None:
     made = [
         roles.create(SYSTEM, f"T{n}", "", (), one) for n, one in enumerate([*lines, [], []])
     ]  # fmt: skip
-    roles.give(SYSTEM, people.find("bob@example.com").id, [one.id for one in made])
+    set_roles(people.find("bob@example.com").id, [one.id for one in made], SYSTEM)
 
 
 def figures(asks: Sequence[tuple[Any, str]]) -> list[float]:

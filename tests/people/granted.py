@@ -11,6 +11,7 @@ import pytest
 
 from app import people, roles
 from app.database import writing
+from app.people import roles_by_person, set_roles
 from app.permissions import Actor, Grant
 from app.tables import catalog, records
 from tests.tables.test_rights import cases as declared_cases
@@ -49,8 +50,8 @@ def role_of_bob(app: Any, cases: int) -> Callable[..., int]:
         with app.app_context():
             made = roles.create(actor("alice"), name, "", (), given)
             for who in has:
-                held = [one.id for one in roles.of_people([actor(who).id])[actor(who).id]]
-                roles.give(actor("alice"), actor(who).id, [*held, made.id])
+                held = [one.id for one in roles_by_person([actor(who).id])[actor(who).id]]
+                set_roles(actor(who).id, [*held, made.id], actor("alice"))
             return made.id
 
     return make

@@ -34,6 +34,7 @@ sys.path.insert(0, str(CHECKOUT))
 from app import create_app, database, jobs, people, roles, sessions, tokens  # noqa: E402
 from app.database import writing  # noqa: E402
 from app.extensions import db  # noqa: E402
+from app.people import set_roles  # noqa: E402
 from app.permissions import EDITING, READING, SYSTEM, Actor, Grant  # noqa: E402
 from app.tables import catalog, history, records  # noqa: E402
 from app.tables.table import Table  # noqa: E402
@@ -224,7 +225,7 @@ def _give(live: Any, who: dict[str, Actor]) -> None:
         "hugo": Grant("", edits, hidden=frozenset({"amount"}), **about),
     }.items():
         role = roles.create(SYSTEM, name.title(), "", (), [one])
-        roles.give(SYSTEM, who[name].id, [role.id])
+        set_roles(who[name].id, [role.id], SYSTEM)
     catalog.forget()
 
 

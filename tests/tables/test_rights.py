@@ -19,6 +19,7 @@ from app.database import writing
 from app.errors import AppError, BadAddress, Conflict, Forbidden, Invalid, NotFound
 from app.extensions import db
 from app.models import Person
+from app.people import all_roles, set_roles
 from app.permissions import ACTIONS, Actor, Grant, may
 from app.sheets.merging import merge
 from app.tables import catalog, history, links, listing, records, seen
@@ -84,15 +85,14 @@ def grant(live: catalog.Live, actions: Any, rule: str = "", **limits: Any) -> Gr
 def give(alice: Actor, person: Actor, *groups: Any) -> None:
     """Let a person have one role for each group of grants, and no other. The first is North, which rules
     ask for."""
-    with writing():
-        roles.assign(person.id, [])
-    for one in roles.everything():
+    set_roles(person.id, [], alice)
+    for one in all_roles():
         roles.delete(alice, one.id)
     names = ("North", "Zero", "Two", "Three")
     made = [
         roles.create(alice, name, "", (), one) for name, one in zip(names, groups, strict=False)
     ]
-    roles.give(alice, person.id, [one.id for one in made])
+    set_roles(person.id, [one.id for one in made], alice)
     catalog.forget()
 
 
@@ -342,7 +342,7 @@ def test_rights_change_at_the_next_look_and_every_process_sees_it(people, table)
     alice, bob = people["alice"], people["bob"]
     give(alice, bob, [grant(table, {"list"})])
     assert may(bob, "list", now(table).table)
-    role = roles.everything()[0]
+    role = all_roles()[0]
     more = [grant(table, {"list", "delete"})]
     roles.change(alice, role.id, role.version, role.name, "", (), more)
     catalog.forget()
@@ -368,13 +368,13 @@ def test_a_rule_that_cannot_be_is_refused_in_words(people, table, rule, words):
     with pytest.raises(Invalid) as refused:
         roles.create(people["alice"], "Some", "", (), [grant(table, {"list"}, rule)])
     assert words in str(refused.value)
-    assert not roles.everything()
+    assert not all_roles()
 
 
 def test_a_rule_whose_field_is_gone_opens_nothing(people, table):
     alice, bob = people["alice"], people["bob"]
     give(alice, bob, [grant(table, {"list"}, "owner == me")])
-    role = roles.everything()[0]
+    role = all_roles()[0]
     with writing():
         role.grants = [{**role.grants[0], "rule": "gone == me"}]
     catalog.forget()
@@ -398,7 +398,7 @@ def test_design_and_share_go_with_all_of_a_table(people, table, action, limits):
 def test_nobody_gives_more_than_they_have(people, table):
     alice, bob = people["alice"], people["bob"]
     give(alice, bob, [grant(table, {"list", "share"})])
-    role = roles.everything()[0]
+    role = all_roles()[0]
     live = catalog.get(bob, "cases", "case", "share")
     with pytest.raises(Forbidden, match="delete"):
         roles.share(bob, live, role.id, None, ["list", "delete"])
@@ -408,7 +408,7 @@ def test_nobody_gives_more_than_they_have(people, table):
         roles.share(bob, table, role.id, None, ["list"])
     for act in (
         lambda: roles.create(bob, "Mine", "", (), [grant(table, ACTIONS)]),
-        lambda: roles.give(bob, bob.id, [role.id]),
+        lambda: set_roles(bob.id, [role.id], bob),
         lambda: roles.delete(bob, role.id),
         lambda: roles.change(bob, role.id, None, "x", "", (), []),
     ):
@@ -418,7 +418,7 @@ def test_nobody_gives_more_than_they_have(people, table):
 
 def test_a_role_that_somebody_has_is_not_deleted_and_says_who_has_it(people, table):
     give(people["alice"], people["bob"], [grant(table, {"list"})])
-    role = roles.everything()[0]
+    role = all_roles()[0]
     with pytest.raises(Conflict, match="Bob Brown"):
         roles.delete(people["alice"], role.id)
 
