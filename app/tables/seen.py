@@ -65,11 +65,12 @@ def _kept(live: Live, found: tuple[Grant, ...], action: str, asker: Mapping[str,
     """The table as these grants show it; kept with the table, with the statements that are made of it."""
     known: dict[Any, Seen] = live.memo.setdefault("seen", {})
     key = found, action, tuple(asker.items())
-    if key not in known:
+    made = known.get(key)
+    if made is None:
         if len(known) >= MOST_KEPT:
             known.clear()
-        known[key] = Seen(live, found, action, asker)
-    return known[key]
+        made = known[key] = Seen(live, found, action, asker)
+    return made
 
 
 class Seen(Live):
