@@ -102,7 +102,7 @@ def test_a_key_ends_when_the_password_changes(app, client, key):
     assert client.get("/", headers=bearer(text)).status_code == 401
 
 
-def test_a_key_that_reads_changes_nothing_on_any_page(client, key):
+def test_c7_a_key_that_reads_changes_nothing_on_any_page(client, key):
     _number, text = key("alice", "read")
     for url in ("/equipment/load", "/auth/logout", "/tools/equipment/item/new"):
         answer = client.post(url, headers=bearer(text), data={})
@@ -111,7 +111,7 @@ def test_a_key_that_reads_changes_nothing_on_any_page(client, key):
             assert "“read”" in answer.json["detail"] or "scope" in answer.json["detail"]
 
 
-def test_a_key_for_one_table_opens_no_other_and_no_other_page(app, client, key):
+def test_c7_a_key_for_one_table_opens_no_other_and_no_other_page(app, client, key):
     with app.app_context():
         from app.tables import catalog
 

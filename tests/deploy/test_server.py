@@ -158,7 +158,7 @@ HOSTILE = {
 }  # fmt: skip
 
 
-def test_malformed_requests_are_refused_and_the_server_lives_on(small):
+def test_h5_malformed_requests_are_refused_and_the_server_lives_on(small):
     wrong = {}
     for name, (data, expected) in HOSTILE.items():
         answer = raw(small.port, data)
@@ -170,7 +170,7 @@ def test_malformed_requests_are_refused_and_the_server_lives_on(small):
     assert "Traceback" not in small.output()
 
 
-def test_a_body_with_two_framings_hides_no_second_request(small):
+def test_h5_a_body_with_two_framings_hides_no_second_request(small):
     request = (
         b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 6\r\n"
         b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /probe/seen HTTP/1.1\r\n" + HEAD + b"\r\n"
