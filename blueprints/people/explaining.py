@@ -130,17 +130,19 @@ def _rule_told(asker: Actor, mine: Live, grant: Grant, told: str) -> str:
     """A reason with its rule in words, which may name a field only to those who see it."""
     if not grant.rule:
         return told
-    names = {name.partition(".")[0] for name in _names(mine, grant.rule)}
-    open_to_asker = names <= mine.table.by_name.keys()
+    names = _names(mine, grant.rule)
+    seen_all = names is not None and names <= mine.table.by_name.keys()
+    open_to_asker = asker.admin or seen_all
     words = grid.rule_in_words(mine.whole, grant.rule) if open_to_asker else "a rule is met"
     return told.replace(grant.rule, f"“{words}”" if open_to_asker else words)
 
 
-def _names(live: Live, rule: str) -> set[str]:
+def _names(live: Live, rule: str) -> set[str] | None:
+    """The fields that a rule compares; None where it cannot be read any more."""
     try:
-        return {*seen.rule(live.whole, rule).uses}
+        return {name.partition(".")[0] for name in seen.rule(live.whole, rule).uses}
     except AppError:
-        return set()
+        return None
 
 
 def _fields_told(mine: Live, grant: Grant) -> str:

@@ -45,6 +45,7 @@ def _person(person_id: int, form: RolesForm | None = None) -> Any:
 
 @bp.post(f"{PERSON}/roles")
 @requires("people")
+@fresh
 def set_roles(person_id: int) -> Any:
     """Give and take roles, as the boxes say."""
     form = RolesForm(people.all_roles())
