@@ -47,7 +47,7 @@ def test_no_secret_reaches_page_data_or_disk(leaky_app, instance, trip_of):
         f"/leak/{MARKER}?token={MARKER}&q={MARKER}",
         password=MARKER,
         _headers={
-            "Authorization": f"Bearer {MARKER}",
+            "Authorization": f"Basic {MARKER}",
             "X-Api-Key": MARKER,
             "Referer": f"http://localhost/{MARKER}",
         },

@@ -190,7 +190,7 @@ def test_json_is_one_array(rows):
             for one in str(text)
         )
     )
-    assert json.loads(b"".join(json_array(rows))) == rows
+    assert json.loads(b"".join(json_array(map(json.dumps, rows)))) == rows
 
 
 def test_blocks_are_sent_as_they_fill():
@@ -198,7 +198,7 @@ def test_blocks_are_sent_as_they_fill():
     assert len(blocks) > 5
     assert max(map(len, blocks)) < 40_000
     assert b"".join(blocks).splitlines()[-1] == b"49999"
-    assert len(list(json_array({"a": n} for n in range(50_000)))) > 5
+    assert len(list(json_array(f'{{"a":{n}}}' for n in range(50_000)))) > 5
 
 
 # The quick lane --------------------------------------------------------------------------------
