@@ -12,6 +12,10 @@ from app.models import Change, Token
 from tests.api.conftest import API, problem, refused
 from tests.tools.conftest import declared
 
+pytestmark = pytest.mark.parametrize("on_each_database", ["sqlite"], indirect=True)
+"""What is asked here does not depend on the database."""
+
+
 LARGE = 10**400
 
 

@@ -15,6 +15,10 @@ from app.models import Event, Session, Token
 from app.tables import catalog
 from tests.api.conftest import API
 
+pytestmark = pytest.mark.parametrize("on_each_database", ["sqlite"], indirect=True)
+"""What is asked here does not depend on the database."""
+
+
 NEW = "/api/tokens/new"
 
 

@@ -8,3 +8,6 @@ pytest.importorskip("blueprints.api", reason="the API has been deleted")
 from tests.api import conftest, test_reading, test_writing
 
 globals().update(doors.shared(conftest, test_reading, test_writing))
+
+pytestmark = pytest.mark.parametrize("on_each_database", ["sqlite"], indirect=True)
+"""The drawn one is asked on both databases."""
