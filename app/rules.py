@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
 from werkzeug.routing import Rule
+
+TREES = threading.Lock()
+"""Held while Python makes syntax trees: before 3.11.9 two threads that do so at once may get a SystemError
+(python/cpython#106905)."""
 
 
 class LateRule(Rule):
@@ -19,7 +24,9 @@ class LateRule(Rule):
         name = "_build_unknown" if append_unknown else "_build"
 
         def build(rule: LateRule, /, **values: Any) -> tuple[str, str]:
-            made = super(LateRule, rule)._compile_builder(append_unknown).__get__(rule, None)
+            with TREES:
+                compiled = super(LateRule, rule)._compile_builder(append_unknown)
+            made = compiled.__get__(rule, None)
             setattr(rule, name, made)
             return made(**values)  # type: ignore[no-any-return]
 

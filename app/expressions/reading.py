@@ -18,6 +18,7 @@ from app.expressions.functions import FUNCTIONS
 from app.expressions.values import Value, alike, column, literal, made, need, yes_no
 from app.fields import Field
 from app.fields.text import CONTROLS
+from app.rules import TREES
 
 LONGEST, DEEPEST, MOST_PARTS = 1_000, 30, 250
 TOO_DEEP = "This is too long or nested too deep; make two fields of it"
@@ -59,7 +60,8 @@ def tree(text: str) -> tuple[ast.expr, str]:
     _look(QUOTED.sub(lambda found: '"' * len(found[0]), source), ODD_OUTSIDE)
     blanks = len(source) - len(source.lstrip())
     try:
-        found = ast.parse(source[blanks:], mode="eval").body
+        with TREES:
+            found = ast.parse(source[blanks:], mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         raise _unreadable(source, blanks, error) from None
     size(found)
