@@ -183,6 +183,7 @@ def has_admin() -> bool:
 
 
 def active_admins() -> list[int]:
+    """The ids of the administrators who can sign in."""
     query = sa.select(Person.id).where(Person.admin, Person.active, Person.password_hash != "")
     return list(db.session.scalars(query))
 

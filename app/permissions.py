@@ -302,10 +302,15 @@ def require(actor: Actor | None, action: str, subject: str | Guarded = "") -> No
         raise Forbidden(_refusal(actor, action, subject))
 
 
+def may_give(actor: Actor, table: Guarded) -> frozenset[str]:
+    """What somebody may do with all records of a table, and so may let others do who may share it."""
+    mine = (one.actions for one in grants(actor, table) if one.whole)
+    return frozenset[str]().union(*mine)
+
+
 def refuse_more(actor: Actor, actions: Iterable[str], table: Guarded) -> None:
     """Raise Forbidden where somebody would give what they may not do with all records of a table."""
-    have = {action for one in grants(actor, table) if one.whole for action in one.actions}
-    wanted = {*actions}
+    have, wanted = may_give(actor, table), {*actions}
     if more := [one for one in ACTIONS if one in wanted and one not in have]:
         raise Forbidden(
             f"You cannot give “{', '.join(more)}” on {table.label}: you do not have it."

@@ -29,7 +29,7 @@ from app.permissions import (
     Actor,
     Grant,
     grant_of,
-    grants,
+    may_give,
     refuse_more,
     require,
 )
@@ -291,7 +291,7 @@ def share_all(
 def _share(actor: Actor, live: Live, role: Role, actions: frozenset[str]) -> Role:
     before = given_on(role, live)
     refuse_more(actor, actions - before, live.table)
-    wanted = actions | (before - may_give(actor, live))
+    wanted = actions | (before - may_give(actor, live.table))
     if wanted != before:
         had = grants_in(role)
         others = [one for one in had if not (_is_on(one, live) and one.whole)]
@@ -309,12 +309,6 @@ def given_on(role: Role, live: Live) -> frozenset[str]:
     """What the lines of a role that are for this one table give on all of its records."""
     found = [one.actions for one in grants_in(role) if _is_on(one, live) and one.whole]
     return frozenset[str]().union(*found)
-
-
-def may_give(actor: Actor, live: Live) -> frozenset[str]:
-    """What somebody may do with all records of a table, and so may let others do who may share it."""
-    mine = [one.actions for one in grants(actor, live.whole.table) if one.whole]
-    return frozenset[str]().union(*mine)
 
 
 # Rules -----------------------------------------------------------------------------------------

@@ -44,10 +44,12 @@ def restoring(really: bool = True) -> Iterator[None]:
     """Say that what is written in this block comes back, and is not new."""
     acting = db.session.info["acting"]
     acting["created"] = "restore" if really else "create"
-    yield
-    if really:
-        db.session.flush()
-    acting["created"] = "create"
+    try:
+        yield
+        if really:
+            db.session.flush()
+    finally:
+        acting["created"] = "create"
 
 
 def note(table_id: int, action: str, data: dict[str, Any], record_id: int | None = None) -> None:

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from app import jobs
+from app.database import writing
 from app.errors import AppError, Conflict, Invalid
 from app.extensions import db, utcnow
 from app.fields import Field
@@ -113,8 +115,11 @@ def _keep(actor: Actor, key: str, asked: bytes, answer: Answer) -> None:
 
 def tidy() -> None:
     """Forget the replies that are not given again any more."""
-    db.session.execute(sa.delete(Reply).where(Reply.created_at < utcnow() - KEPT))
-    db.session.commit()
+    with writing() as session:
+        session.execute(sa.delete(Reply).where(Reply.created_at < utcnow() - KEPT))
+
+
+jobs.SWEEPS.append(tidy)
 
 
 # One record: inside `once` -----------------------------------------------------------------------

@@ -9,7 +9,7 @@ from flask import current_app, flash, g, redirect, render_template, request, url
 from app import roles
 from app.errors import AppError, Conflict, Invalid
 from app.people import all_roles
-from app.permissions import ACTIONS, OPENED, requires, signed_in
+from app.permissions import ACTIONS, OPENED, may_give, requires, signed_in
 from app.tables import catalog, changing
 from app.tables.live import Live
 from blueprints.people import bp, explaining, granting, grid
@@ -182,7 +182,7 @@ def sharing(tool: str, table: str) -> Any:
     people, more = explaining.users(g.actor, live)
     page = {
         "live": live, "table": live.whole.table, "shares": explaining.shares(g.actor, live),
-        "users": people, "more": more, "mine": roles.may_give(g.actor, live), "actions": ACTIONS,
+        "users": people, "more": more, "mine": may_give(g.actor, live.whole.table), "actions": ACTIONS,
         "opened": OPENED, "accesses": granting.ACCESS,
     }  # fmt: skip
     return render_template("people/sharing.html", **page)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 
 import pytest
 
-from app.extensions import db
-from app.models import Change
+from app import jobs
+from app.extensions import db, utcnow
+from app.models import Change, Reply
+from app.sessions import digest
 from tests.api.conftest import API, problem, refused
 from tests.tools.conftest import declared
 
@@ -130,6 +133,18 @@ def test_f7_a_key_belongs_to_a_person_and_to_what_succeeded(program, orders):
     problem(alice.post(API, {"order_no": ""}, Idempotency_Key="new"), 422)
     assert alice.post(API, {"order_no": "X3"}, Idempotency_Key="new").status_code == 201
     problem(alice.post(API, NEW, Idempotency_Key="k" * 256), 422)
+
+
+def test_a_reply_is_forgotten_after_a_day(app, script, orders):
+    for key in ("old", "new"):
+        assert script.post(API, {"order_no": key}, Idempotency_Key=key).status_code == 201
+    with app.app_context():
+        old = db.session.query(Reply).order_by(Reply.id).first()
+        old.created_at = utcnow() - timedelta(hours=25)
+        db.session.commit()
+        jobs.sweep()
+        (left,) = db.session.query(Reply).all()
+        assert left.key_hash == digest("new")
 
 
 def test_f7_sent_twice_at_once_it_is_done_once(app, program, orders):
