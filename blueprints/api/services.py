@@ -19,7 +19,7 @@ from app.fields.base import PEOPLE
 from app.models import Reply
 from app.permissions import Actor
 from app.sessions import digest
-from app.tables import catalog, listing, records
+from app.tables import catalog, listing, records, seen
 from app.tables.live import Live
 from blueprints.api import bodies, documents
 
@@ -194,8 +194,9 @@ def batch(actor: Actor, live: Live, body: Any) -> dict[str, Any]:
     }
     if sum(map(len, lists.values())) > bodies.MOST_ITEMS:
         raise Invalid(f"A batch has up to {bodies.MOST_ITEMS:,} items in all.")
+    new = seen.of(actor, live, "create")  # other fields may be written of a new record
     return {
-        "created": _each("create", lists["create"], lambda one: create(actor, live, one)),
+        "created": _each("create", lists["create"], lambda one: create(actor, new, one)),
         "updated": _each("update", lists["update"], lambda one: _update_one(actor, live, one)),
         "deleted": _each("delete", lists["delete"], lambda one: _delete_one(actor, live, one)),
     }
@@ -230,7 +231,7 @@ def _delete_one(actor: Actor, live: Live, body: Any) -> int:
 
 def upsert(actor: Actor, live: Live, key: Field, body: Any) -> dict[str, Any]:
     """For each item change the record that has its value in the key, or create one. Raises Refused."""
-    counts = {"created": 0, "updated": 0, "same": 0}
+    counts, new = {"created": 0, "updated": 0, "same": 0}, seen.of(actor, live, "create")
 
     def one_of(item: Any) -> dict[str, Any]:
         given = bodies.an_object(item)
@@ -240,7 +241,7 @@ def upsert(actor: Actor, live: Live, key: Field, body: Any) -> dict[str, Any]:
         found = _by_key(actor, live, key, value)
         if found is None:
             counts["created"] += 1
-            return create(actor, live, given)
+            return create(actor, new, given)
         before, mine = found.version, live.of_record(found.id)
         made = update(actor, mine, found, given, None, False)
         counts["same" if made["version"] == before else "updated"] += 1

@@ -281,3 +281,29 @@ def test_the_person_of_the_key_is_in_the_history_with_the_trip(program, orders):
     answer = program("bob").ask("PATCH", f"{API}1", {"city": "Rome", "version": 1})
     told = program("alice").get(f"{API}1/history").json["items"][0]
     assert told["person"] == "Bob Brown" and told["trip"] == answer.headers["X-Trip-Id"]
+
+
+def test_a_batch_writes_of_a_new_record_what_may_be_written_of_a_new_one(
+    app, made, people, program
+):
+    from app import roles
+    from app.people import set_roles
+    from app.permissions import SYSTEM, Grant
+    from app.tables import catalog
+
+    made(1, access="private")
+    with app.app_context():
+        table = catalog.tables()["orders", "orders"].table.id
+        fixed = next(one.id for one in catalog.by_id(table).table.fields if one.name == "city")
+        about = {"tool": "orders", "table": table}
+        lines = [
+            Grant("", frozenset({"list", "read", "update"}), readonly=frozenset({fixed}), **about),
+            Grant("", frozenset({"list", "read", "create"}), **about),
+        ]
+        role = roles.create(SYSTEM, "New", granted=lines)
+        set_roles(people["bob"].id, [role.id], SYSTEM)
+    bob, new = program("bob"), {"order_no": "N1", "city": "Rome"}
+    assert bob.post(f"{API}batch", {"create": [new]}).json["created"][0]["city"] == "Rome"
+    upserted = bob.post(f"{API}upsert?key=order_no", [{"order_no": "N2", "city": "Rome"}])
+    assert upserted.json["created"] == 1
+    problem(bob.post(f"{API}upsert?key=order_no", [{"order_no": "N2", "city": "Cork"}]), 422)
