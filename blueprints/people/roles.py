@@ -70,7 +70,7 @@ def role(role_id: int) -> Any:
 
 def _save_role(role_id: int, form: grid.RoleForm, rows: list[grid.Group]) -> Any:
     name, description, rights = form.name.data, form.description.data or "", form.rights.data
-    rate = (form.api_rate.data or "").strip()
+    rate = form.api_rate.data if "api_rate" in request.form else None
     try:
         roles.change(
             g.actor, role_id, form.seen, name, description, rights, grid.granted(rows), rate
@@ -98,6 +98,7 @@ def _role_page(
     page = {
         "role": found, "form": form, "groups": rows, "errors": grid.errors(rows), "conflict": conflict,
         "people": roles.people_with(found.id), "actions": ACTIONS, "presets": grid.PRESETS,
+        "api": "api" in current_app.blueprints,
     }  # fmt: skip
     return render_template("people/role.html", **page), status
 

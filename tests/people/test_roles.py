@@ -422,3 +422,31 @@ def test_every_action_has_a_box(alice, role_of_bob):
     page = alice.get(f"/people/roles/{role_of_bob()}").text
     for action in ACTIONS:
         assert f'aria-label="Cases: {action}"' in page
+
+
+def test_a_limit_of_the_api_is_kept_refused_in_words_and_left_as_it_is_where_it_is_not_asked(
+    app, alice, role_of_bob
+):
+    pytest.importorskip("blueprints.api", reason="there is nothing to limit")
+    role = role_of_bob()
+    there = f"/people/roles/{role}"
+
+    def limit():
+        with app.app_context():
+            return roles.get(role).api_rate
+
+    assert (
+        alice.send(there, **form_of(alice.get(there).text, api_rate="1200/minute")).status_code
+        == 303
+    )
+    assert limit() == "1200/minute"
+    refused = alice.send(there, **form_of(alice.get(there).text, api_rate="lots"))
+    assert (
+        refused.status_code == 422
+        and "API limit must be" in refused.text
+        and "lots" in refused.text
+    )
+    sent = form_of(alice.get(there).text)
+    sent.pop("api_rate", None)
+    assert alice.send(there, **sent).status_code == 303
+    assert limit() == "1200/minute"
