@@ -13,6 +13,7 @@ from typing import Any
 
 from app.extensions import db
 from app.fields import Field, FieldType
+from app.tables.listing import MOST_KEPT
 from app.tables.live import Live
 
 Column = Callable[[Sequence[Any]], Iterable[str]]
@@ -29,20 +30,22 @@ def texts(
 ) -> Iterator[str]:
     """Rows of a list, which begin with the id, each as the text of a JSON object."""
     kept = "json", tuple(fields), stored
-    if kept not in live.memo:
-        live.memo[kept] = _template(fields), [_column(live, one, stored) for one in fields]
-    template, columns = live.memo[kept]
+    made = live.memo.get(kept) or (
+        _template(fields), [_column(live, one, stored) for one in fields]
+    )  # fmt: skip
+    if len(live.memo) < MOST_KEPT:  # who asks chooses the fields
+        live.memo[kept] = made
+    template, columns = made
     if not rows:
         return iter(())
     ids, *values = zip(*rows, strict=True)
-    made = [make(one) for make, one in zip(columns, values, strict=True)]
-    return (template % row for row in zip(ids, *made, strict=True))
+    parts = [make(one) for make, one in zip(columns, values, strict=True)]
+    return (template % row for row in zip(ids, *parts, strict=True))
 
 
 def _template(fields: Sequence[Field]) -> str:
-    """`{"id":%s,"name":%s}`; an id among the fields is not said twice."""
-    names = [f"{quoted(one.name)}:%s".replace("%", "%%")[:-3] + "%s" for one in fields]
-    return "{" + ",".join(['"id":%s', *names]) + "}"
+    """`{"id":%s,"name":%s}`; no name of a field has a sign that would mean something in it."""
+    return "{" + ",".join(f"{quoted(one)}:%s" for one in ("id", *(f.name for f in fields))) + "}"
 
 
 def _column(live: Live, field: Field, stored: bool) -> Column:

@@ -236,6 +236,8 @@ def _tag(live: Live, asked: Asked) -> str:
     sorted_by_others = any(live.target(one) is not None for one, _ in asked.query.sort)
     if live.reads_others or asked.expand or sorted_by_others or db.engine.dialect.name != "sqlite":
         return ""
-    rights = (live.grants, sorted(live.asker.items(), key=str)) if isinstance(live, Seen) else ()
+    rights: Any = ()
+    if isinstance(live, Seen):
+        rights = [one.document() for one in live.grants], sorted(live.asker.items(), key=str)
     about = history.newest(live), live.table.version, rights, request.full_path, today()
     return hashlib.sha256(repr(about).encode()).hexdigest()[:24]

@@ -86,3 +86,12 @@ def test_json_has_what_the_api_will_have(people, rows):
     assert (second["email"], second["moment"]) == (None, "2026-07-01T12:00:00Z")
     assert (first["effort"], first["tags"], first["number"]) == ("-30:00:05", ["Open", "Done"], 1)
     assert (second["effort"], second["tags"], second["number"]) == (None, None, 2)
+
+
+def test_what_is_kept_of_lists_does_not_grow_with_what_is_asked(people, rows):
+    names = [one.name for one in rows.table.fields]
+    for first in range(2 * listing.MOST_KEPT):
+        chosen = [name for place, name in enumerate(names) if first >> place & 1]
+        query = listing.read(rows, {"fields": [",".join(chosen)]})
+        b"".join(as_json(people["bob"], rows, query))
+    assert len(rows.memo) <= listing.MOST_KEPT + 5
