@@ -30,6 +30,7 @@ TYPES = {
     "csv": "text/csv",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "json": "application/json",
+    "ndjson": "application/x-ndjson",
 }
 """The formats, and what each is to a browser."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from flask import Response, request, stream_with_context
+from flask import Response, request
 from werkzeug.datastructures import MIMEAccept
 
 from app.clock import today
@@ -25,7 +25,7 @@ from app.tables.seen import Seen
 from blueprints.api import documents
 
 USUAL, MOST = 50, 1_000
-KINDS = {**exporting.TYPES, "ndjson": "application/x-ndjson"}
+KINDS = exporting.TYPES
 WORDS = {"limit", "count", "format", "expand", "group", *TOTALS}
 """What an address has here besides the words of every list; a field of such a name is asked for with a lookup,
 as `group__exact`."""
@@ -196,28 +196,6 @@ def _totals(results: Mapping[tuple[str, str], Field], totals: Mapping[tuple[str,
         field = results[word, name]
         found.setdefault(word, {})[name] = field.type.to_json(value, field)
     return found
-
-
-def file(actor: Actor, live: Live, asked: Asked) -> Response:
-    """All that fits as a file, streamed. Raises Forbidden."""
-    if asked.kind == "xlsx":
-        from pathlib import Path
-        from tempfile import TemporaryDirectory
-
-        folder = TemporaryDirectory(ignore_cleanup_errors=True)
-        path = exporting.as_xlsx(actor, live, asked.query, Path(folder.name) / "list.xlsx")
-        body: Any = _kept(folder, path)
-    else:
-        body = exporting.stream(actor, live, asked.query, asked.kind)
-    name = f"{live.table.name}.{asked.kind}"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(stream_with_context(body), 200, headers, mimetype=KINDS[asked.kind])
-
-
-def _kept(folder: Any, path: Any) -> Iterator[bytes]:
-    with folder, path.open("rb") as source:
-        while block := source.read(1 << 16):
-            yield block
 
 
 def conditional(live: Live, asked: Asked, make: Callable[[], Response]) -> Response:

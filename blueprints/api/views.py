@@ -11,6 +11,7 @@ from flask import Response, g, request, url_for
 from werkzeug.exceptions import PreconditionFailed, PreconditionRequired
 
 from app import jobs
+from app.downloads import download
 from app.errors import NotFound, StaleForm, problem, wants_json
 from app.errors import answer as answer_error
 from app.permissions import ACTIONS, by_table, may, require, signed_in
@@ -59,7 +60,7 @@ def list_records(tool: str, table: str) -> Any:
     live = catalog.get(g.actor, tool, table)
     asked = lists.read(live, request.args.to_dict(flat=False), request.accept_mimetypes)
     if asked.kind != "json":
-        return lists.file(g.actor, live, asked)
+        return download(g.actor, live, asked.query, asked.kind, live.table.name)
     if asked.totals or asked.groups:
         return answer(lists.grouped(g.actor, live, asked))
     return lists.conditional(live, asked, partial(_listed, live, asked))

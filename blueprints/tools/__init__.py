@@ -1,12 +1,11 @@
 """/tools/<tool>/<table>/: the pages of every table, whether drawn in the browser, imported or written.
 
 One set of pages for all tables: what a field looks like, takes and can be filtered by is asked of its
-type. Calls go one way, `views → forms, lists, entries, exports → services, words → app.tables`:
+type. Calls go one way, `views → forms, lists, entries → services, words → app.tables`:
 
     views      HTTP only
     lists      a list as its address asks for it: headings, filters in words, links to everywhere else
     rows       the rows of a list as markup, a column at a time
-    exports    the same list as a download
     linked     what a record links to, and what links to it
     forms      a form made from the fields of a table
     entries    history as pages show it

@@ -10,12 +10,14 @@ from typing import Any
 
 from flask import current_app, flash, g, redirect, render_template, request, url_for
 
+from app.clock import today
+from app.downloads import download
 from app.errors import AppError, BadAddress, Conflict, Invalid, NotFound, app_error, wants_json
 from app.pages import flash_undo
 from app.permissions import by_table, may
 from app.tables import catalog, history, links, listing, records
 from app.tables.live import Live
-from blueprints.tools import bp, exports, forms, linked, services, words
+from blueprints.tools import bp, forms, linked, services, words
 from blueprints.tools.entries import entries
 from blueprints.tools.forms import whole
 from blueprints.tools.lists import FIELD, LOOKUP, VALUE, Address, List, NewFilter
@@ -59,7 +61,8 @@ def list_records(tool: str, table: str) -> Any:
 def export(tool: str, table: str, kind: str) -> Any:
     """Exactly what the list shows, all pages of it, as a file."""
     live = catalog.get(g.actor, tool, table, "export")
-    return exports.download(g.actor, live, listing.read(live, _args()), kind)
+    name = f"{table}-{today()}"
+    return download(g.actor, live, listing.read(live, _args()), kind, name)
 
 
 @bp.get(f"{TABLE}options")

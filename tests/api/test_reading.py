@@ -231,6 +231,14 @@ def test_a_list_is_a_file_by_parameter_or_by_header(script, dozen):
 def test_reading_alone_gives_no_export_where_that_is_not_granted(program, cork_without_export):
     assert program("bob", "read").get(API).status_code == 200
     problem(program("bob", "read").get(f"{API}?format=csv"), 403)
+    assert program("bob", "read").ask("HEAD", f"{API}?format=csv").status_code == 403
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx", "ndjson"])
+def test_a_file_of_nothing_is_a_file(script, orders, kind):
+    answer = script.get(f"{API}?format={kind}&order_no=nothing")
+    assert answer.status_code == 200
+    assert kind != "ndjson" or answer.data == b""
 
 
 @pytest.fixture

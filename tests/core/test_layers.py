@@ -26,7 +26,7 @@ LAYERS = (
     ("app.expressions", "app.models", "app.permissions", "app.database"),
     ("app.audit", "app.jobs", "app.mail", "app.sessions", "app.tables", "app.tokens"),
     ("app.invites", "app.people", "app.roles", "app.sheets", "app.throttle", "app.worker"),
-    ("app.hooks", "app.pages"),
+    ("app.downloads", "app.hooks", "app.pages"),
     ("app.cli", "app.serve"),
     ("app",),
 )

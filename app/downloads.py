@@ -9,24 +9,21 @@ from tempfile import TemporaryDirectory
 
 from flask import Response, request, stream_with_context
 
-from app.clock import today
-from app.permissions import Actor
+from app.permissions import Actor, require
 from app.sheets import exporting
 from app.tables.listing import Query
 from app.tables.live import Live
 
-STREAMS = {"csv", "json"}
 
-
-def download(actor: Actor, live: Live, query: Query, kind: str) -> Response:
-    """The rows, order and fields of this view as a file. Raises Forbidden, Invalid."""
-    if kind in STREAMS or request.method == "HEAD":
+def download(actor: Actor, live: Live, query: Query, kind: str, name: str) -> Response:
+    """The rows, order and fields of this view as a file of this kind, called `<name>.<kind>`. Raises
+    Forbidden, Invalid."""
+    require(actor, "export", live.table)
+    if kind != "xlsx" or request.method == "HEAD":
         answer = Response(_body(actor, live, query, kind), mimetype=exporting.TYPES[kind])
     else:
         answer = _workbook(actor, live, query)
-    answer.headers.set(
-        "Content-Disposition", "attachment", filename=f"{live.table.name}-{today()}.{kind}"
-    )
+    answer.headers.set("Content-Disposition", "attachment", filename=f"{name}.{kind}")
     return answer
 
 
@@ -34,7 +31,7 @@ def _body(actor: Actor, live: Live, query: Query, kind: str) -> Iterator[bytes]:
     if request.method == "HEAD":  # nobody would read it to its end
         return iter(())
     found = exporting.stream(actor, live, query, kind)
-    first = next(found)  # what goes wrong at once has a status of its own
+    first = next(found, b"")  # what goes wrong at once has a status of its own
     return stream_with_context(chain((first,), found))
 
 
