@@ -77,10 +77,13 @@ def _lower(value: Any) -> Any:
 def _begin_sqlite(connection: sa.Connection) -> None:
     options = connection.get_execution_options()
     raw: Any = connection.connection.dbapi_connection
+    if not options.get("write"):
+        raw.cursor().execute("BEGIN")  # at the driver: every request does, and it cannot fail
+        return
     if not options.get("wait", True):
         raw.execute("PRAGMA busy_timeout = 0")
     try:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("write") else "BEGIN")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
     finally:
         if not options.get("wait", True):
             raw.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")

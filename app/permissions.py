@@ -195,14 +195,33 @@ _MINE = (
 MOST_KEPT = 500
 
 
+def with_roles(query: sa.Select[Any]) -> sa.Select[Any]:
+    """A query that finds one person, with their roles: a row for each, which ends with its id and version.
+    `roles_found` takes them, so that they need not be asked for again."""
+    having = MEMBERSHIP.c.person_id == PersonModel.id
+    joined = query.outerjoin(MEMBERSHIP, having).outerjoin(
+        RoleModel, RoleModel.id == MEMBERSHIP.c.role_id
+    )
+    return joined.add_columns(RoleModel.id, RoleModel.version).order_by(RoleModel.name)
+
+
+def roles_found(person_id: int, rows: Iterable[Sequence[Any]]) -> None:
+    """Take what a query `with_roles` has found."""
+    mine = [(row[-2], row[-1]) for row in rows if row[-2] is not None]
+    db.session.info.setdefault("roles found", {})[person_id] = mine
+
+
 def roles_of(actor: Actor) -> tuple[Role, ...]:
     """The roles of a person, by name: asked for once a request, and once a step of a job."""
     if not actor.id:
         return ()
     asked: dict[int, tuple[Role, ...]] = db.session.info.setdefault("roles", {})
     if actor.id not in asked:
-        mine = db.session.connection().execute(_MINE, {"person": actor.id}).all()
-        asked[actor.id] = _known([(row[0], row[1]) for row in mine])
+        mine = db.session.info.get("roles found", {}).get(actor.id)
+        if mine is None:
+            rows = db.session.connection().execute(_MINE, {"person": actor.id})
+            mine = [(row[0], row[1]) for row in rows]
+        asked[actor.id] = _known(mine)
     return asked[actor.id]
 
 
@@ -228,6 +247,7 @@ def _newest(known: Mapping[tuple[int, int], Role], id: int) -> Role | None:
 def forget() -> None:
     """Ask the database again at the next look."""
     db.session.info.pop("roles", None)
+    db.session.info.pop("roles found", None)
 
 
 def grants(actor: Actor, table: Guarded) -> tuple[Grant, ...]:

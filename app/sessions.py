@@ -27,7 +27,7 @@ from flask import current_app
 from app.database import writing, writing_connection
 from app.extensions import db, utcnow
 from app.models import Person, Session
-from app.permissions import Actor
+from app.permissions import Actor, roles_found, with_roles
 
 log = logging.getLogger("roundtrip.sessions")
 
@@ -37,7 +37,7 @@ SEEN_EVERY = timedelta(minutes=5)
 ROTATED_EVERY, STILL_GOOD = timedelta(hours=1), timedelta(minutes=1)
 FRESH = timedelta(minutes=30)
 
-_OPEN = (
+_OPEN = with_roles(
     sa.select(
         Session.id.label("session_id"),
         Session.token_hash,
@@ -89,8 +89,7 @@ def _seen_by(admin: Actor, person_id: int) -> Actor:
     """The person as whom an administrator looks at the app, in this session; the administrator again when
     that one is gone, disabled, or an administrator by now."""
     wanted = sa.select(Person).where(Person.id == person_id, Person.active, ~Person.admin)
-    with db.engine.connect() as connection:
-        row = connection.execute(wanted).first()
+    row = db.session.connection().execute(wanted).first()
     if row is None:
         return admin
     seen = Actor.of(row)
@@ -102,15 +101,22 @@ def _seen_by(admin: Actor, person_id: int) -> Actor:
 
 def _opened(token: str, now: datetime) -> tuple[Any, str]:
     """The row of the session that a token opens, if any, and the token that it has from now on."""
-    asked = {"hash": digest(token), "now": now}
-    with db.engine.connect() as connection:
-        row = connection.execute(_FIND, asked).first()
-        before = connection.execute(_REPLACED, asked).first() if row is None else None
+    row = _found(_FIND, token, now)
+    before = _found(_REPLACED, token, now) if row is None else None
     if before is not None:
         return _on_its_way(before, token, now), _token_after(token, before.token_hash)
     if row is not None and row.remembered and now - row.rotated_at > ROTATED_EVERY:
         return row, _replace(row.session_id, token, now)
     return row, token
+
+
+def _found(query: sa.Select[Any], token: str, now: datetime) -> Any:
+    asked = {"hash": digest(token), "now": now}
+    rows = db.session.connection().execute(query, asked).all()
+    if not rows:
+        return None
+    roles_found(rows[0].person_id, rows)
+    return rows[0]
 
 
 def _idle(remembered: bool) -> timedelta:
@@ -191,8 +197,7 @@ def is_fresh(session_id: int | None) -> bool:
     """Whether the password was typed in this session a short while ago."""
     since = utcnow() - FRESH
     asked = sa.select(Session.id).where(Session.id == session_id, Session.signed_in_at >= since)
-    with db.engine.connect() as connection:
-        return connection.execute(asked).first() is not None
+    return db.session.connection().execute(asked).first() is not None
 
 
 def begin(

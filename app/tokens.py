@@ -21,7 +21,7 @@ from app.database import writing, writing_connection
 from app.errors import BadKey, Forbidden, Invalid, NotFound
 from app.extensions import db, utcnow
 from app.models import Person, Session, Token
-from app.permissions import SCOPES, Actor, require
+from app.permissions import SCOPES, Actor, require, roles_found, with_roles
 from app.sessions import SEEN_EVERY, digest
 
 log = logging.getLogger("roundtrip.tokens")
@@ -30,7 +30,7 @@ PREFIX, LETTERS, RANDOM, CHECK = "rt_", string.digits + string.ascii_letters, 32
 LONGEST_NAME, MOST, MOST_DAYS, USUAL_DAYS = 100, 50, 3_650, 90
 UNKNOWN = "This key is not known, or not any more: it has expired, was revoked, or its person is disabled."
 
-_FIND = (
+_FIND = with_roles(
     sa.select(
         Token.id, Token.scope, Token.tables, Token.last_used_at, Person.id, Person.name, Person.email,
         Person.admin, Person.timezone, Person.formats,
@@ -68,13 +68,14 @@ def is_key(text: str) -> bool:
 
 def actor_of(key: str) -> Actor:
     """Who asks with this key. Raises BadKey."""
-    row = None
-    if is_key(key):
-        with db.engine.connect() as connection:
-            row = connection.execute(_FIND, {"hash": digest(key), "now": utcnow()}).first()
-    if row is None:
+    now = utcnow()
+    asked = {"hash": digest(key), "now": now}
+    rows = db.session.connection().execute(_FIND, asked).all() if is_key(key) else []
+    if not rows:
         raise BadKey(UNKNOWN)
-    if row[3] is None or utcnow() - row[3] > SEEN_EVERY:
+    row = rows[0]
+    roles_found(row[4], rows)
+    if row[3] is None or now - row[3] > SEEN_EVERY:
         _note_used(row[0])
     return Actor(
         row[4], row[5], row[6], row[7], timezone=row[8], formats=row[9], scope=row[1], key_id=row[0],

@@ -311,7 +311,7 @@ class DateTime(Dated):
         return lambda value: value.isoformat().replace("+00:00", "Z")  # they are in UTC already
 
     def from_stored(self, field: Field) -> Callable[[Any], str] | None:
-        return lambda text: f"{text[:10]}T{text[11:].removesuffix('.000000')}Z"
+        return lambda text: text.replace(" ", "T").removesuffix(".000000") + "Z"
 
     def convert(self, value: Any, source: Field, field: Field) -> Any:
         if isinstance(value, date) and not isinstance(value, datetime):

@@ -263,7 +263,9 @@ class Number(FieldType):
             return None
 
         def text(units: int) -> str:
-            digits = f"{units:0{scale + 1 + (units < 0)}}"
+            digits = str(units)
+            if len(digits) < scale + 2:  # it may need noughts before the point
+                digits = f"{units:0{scale + 1 + (units < 0)}}"
             return f"{digits[:-scale]}.{digits[-scale:]}"
 
         return text

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import repeat
 from json.encoder import encode_basestring as quoted
 from typing import Any
 
@@ -17,6 +18,8 @@ from app.tables.listing import MOST_KEPT
 from app.tables.live import Live
 
 Column = Callable[[Sequence[Any]], Iterable[str]]
+encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""JSON without blanks."""
 BOOLEANS = {None: "null", 0: "false", 1: "true"}
 
 
@@ -30,22 +33,18 @@ def texts(
 ) -> Iterator[str]:
     """Rows of a list, which begin with the id, each as the text of a JSON object."""
     kept = "json", tuple(fields), stored
-    made = live.memo.get(kept) or (
-        _template(fields), [_column(live, one, stored) for one in fields]
-    )  # fmt: skip
+    columns: list[tuple[str, Column]] = live.memo.get(kept) or [
+        ('{"id":', _each(str)),
+        *((f",{quoted(one.name)}:", _column(live, one, stored)) for one in fields),
+    ]
     if len(live.memo) < MOST_KEPT:  # who asks chooses the fields
-        live.memo[kept] = made
-    template, columns = made
+        live.memo[kept] = columns
     if not rows:
         return iter(())
-    ids, *values = zip(*rows, strict=True)
-    parts = [make(one) for make, one in zip(columns, values, strict=True)]
-    return (template % row for row in zip(ids, *parts, strict=True))
-
-
-def _template(fields: Sequence[Field]) -> str:
-    """`{"id":%s,"name":%s}`; no name of a field has a sign that would mean something in it."""
-    return "{" + ",".join(f"{quoted(one)}:%s" for one in ("id", *(f.name for f in fields))) + "}"
+    parts: list[Iterable[str]] = []
+    for (name, make), values in zip(columns, zip(*rows, strict=True), strict=True):
+        parts += repeat(name), make(values)
+    return map("".join, zip(*parts, repeat("}")))  # noqa: B905  # what repeats has no end
 
 
 def _column(live: Live, field: Field, stored: bool) -> Column:
@@ -57,31 +56,36 @@ def _column(live: Live, field: Field, stored: bool) -> Column:
         return _of_texts(field, read, stored)
     if kind.python is bool:
         return lambda values: [BOOLEANS[one] for one in values]
-    if kind.json_type.get("type") == "integer" and read is None:
-        return lambda values: ["null" if one is None else str(one) for one in values]
-    return lambda values: [
-        json.dumps(
-            kind.to_json(read(one) if read and one is not None else one, field), ensure_ascii=False
-        )
-        for one in values
-    ]
+    if kind.json(field).get("type") == "integer" and read is None:
+        return _each(str)
+    return _each(lambda one: encode(kind.to_json(read(one) if read else one, field)))
 
 
 def _of_texts(field: Field, read: Any, stored: bool) -> Column:
     """JSON has the canonical text of such a value; the same value is written once."""
-    write = field.type.writer(field)
     quick = field.type.from_stored(field) if stored and read is not None else None
     if quick is None and field.type.python is str and read is None:
-        return lambda values: ["null" if one is None else quoted(one) for one in values]
+        return _each(quoted)
+    write: Callable[[Any], str] = quick or field.type.writer(field)
+    made = read if quick is None else None
+    text = _each(lambda one: quoted(write(made(one) if made else one)))
 
-    def text(value: Any) -> str:
-        if quick is not None:
-            return quoted(quick(value))
-        return quoted(write(value if read is None else read(value)))
-
-    def column(values: Sequence[Any]) -> list[str]:
-        known = {one: text(one) for one in {*values} - {None}}
-        known[None] = "null"
+    def column(values: Sequence[Any]) -> Iterable[str]:
+        several = [*{*values}]
+        if len(several) * 2 > len(values):
+            return text(values)
+        known = dict(zip(several, text(several), strict=True))
         return [known[one] for one in values]
+
+    return column
+
+
+def _each(write: Callable[[Any], str]) -> Column:
+    """A column whose values are written each by itself; most have no blank one."""
+
+    def column(values: Sequence[Any]) -> Iterable[str]:
+        if None not in values:
+            return map(write, values)
+        return ["null" if one is None else write(one) for one in values]
 
     return column

@@ -7,7 +7,7 @@ with the old one keeps it until they are done.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from secrets import token_hex
 from typing import Any, NamedTuple
@@ -50,44 +50,51 @@ _VERSIONS = (
         _TOOLS.c.name, _TOOLS.c.label,
     )
     .join(_TOOLS, _TOOLS.c.name == _DEFINITIONS.c.tool)
-    .where(_DEFINITIONS.c.state.in_(IN_USE))
+    .where(sa.or_(*(_DEFINITIONS.c.state == one for one in IN_USE)))
+    .order_by(_DEFINITIONS.c.id)
 )  # fmt: skip
 
 
-def tables() -> dict[tuple[str, str], Live]:
+class _Known(NamedTuple):
+    """The catalog as of some versions: what one look at the database has found."""
+
+    rows: Sequence[Sequence[Any]] = ()
+    tables: Mapping[int, Live] = {}
+    named: Mapping[tuple[str, str], Live] = {}
+    tools: Mapping[str, str] = {}
+
+
+def tables() -> Mapping[tuple[str, str], Live]:
     """The tables that are live as of this request, by tool and name: one query a request."""
-    found: dict[tuple[str, str], Live] | None = db.session.info.get("tables")
+    found: Mapping[tuple[str, str], Live] | None = db.session.info.get("tables")
     if found is None:
-        known: dict[int, Live] = current_app.extensions.setdefault("tables", {})
-        models = database.models(current_app)
-        rows = [
-            row
-            for row in db.session.connection().execute(_VERSIONS)
-            if row.state == "live" or row.sql_name in models
-        ]
-        current = {row.id: row.version for row in rows}
-        db.session.info["tools"] = {row.name: row.label for row in rows}
-        stale = [id for id, version in current.items() if not _is_known(known, id, version)]
-        if stale or known.keys() - current.keys():
-            known = _renew(known, current, stale)
-        found = {(one.declared.tool, one.declared.name): one for one in known.values()}
-        db.session.info["tables"] = found
+        known: _Known = current_app.extensions.get("tables", _Known())
+        rows = db.session.connection().execute(_VERSIONS).all()
+        if rows != known.rows:
+            known = _renew(known, rows)
+        db.session.info["tools"] = known.tools
+        db.session.info["tables"] = found = known.named
     return found
 
 
-def _is_known(known: Mapping[int, Live], id: int, version: int) -> bool:
-    return id in known and known[id].declared.version == version
-
-
-def _renew(known: dict[int, Live], current: Mapping[int, int], stale: list[int]) -> dict[int, Live]:
-    """The catalog with what changed made again, and what reads that. A new dict takes the old one's
+def _renew(known: _Known, rows: Sequence[Any]) -> _Known:
+    """The catalog with what changed made again, and what reads that. A new one takes the old one's
     place, so that nobody reads a half-changed one; statements of old versions need not be kept."""
+    models = database.models(current_app)
+    there = [row for row in rows if row.state == "live" or row.sql_name in models]
+    current = {row.id: row.version for row in there}
+    old = {id: one for id, one in known.tables.items() if id in current}
+    stale = [id for id in current if id not in old or old[id].declared.version != current[id]]
     query = sa.select(Definition).where(Definition.id.in_(stale), Definition.state.in_(IN_USE))
-    fresh = {one.id: live_of(one) for one in db.session.scalars(query)}
-    known = {id: one for id, one in (known | fresh).items() if id in current}
-    known |= {one.declared.id: one for one in _readers(known, set(fresh))}
+    fresh = {one.id: live_of(one) for one in db.session.scalars(query)} if stale else {}
+    found = {id: one for id, one in (old | fresh).items() if id in current}
+    changed = {*fresh} | (known.tables.keys() - current.keys())
+    found |= {one.declared.id: one for one in _readers(found, changed)}
+    named = {(one.declared.tool, one.declared.name): one for one in found.values()}
+    known = _Known(rows, found, named, {row.name: row.label for row in there})
     current_app.extensions["tables"] = known
-    db.engine.clear_compiled_cache()
+    if changed:
+        db.engine.clear_compiled_cache()
     return known
 
 

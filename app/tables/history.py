@@ -88,6 +88,10 @@ def _asking() -> dict[str, Any]:
     return {"actor": g.get("actor") or NOBODY, "job_id": None, "created": "create"}
 
 
+_CHANGES = sa.inspect(Change).local_table
+_WRITE = sa.insert(_CHANGES)
+
+
 # The listener ----------------------------------------------------------------------------------
 
 
@@ -114,7 +118,7 @@ def _write(session: so.Session, _context: Any) -> None:
                     )
     if entries:
         _announce(session)
-        session.execute(sa.insert(Change), entries)
+        session.connection().execute(_WRITE, entries)
 
 
 ANNOUNCED = 5_918
@@ -197,7 +201,6 @@ def _page(wanted: sa.ColumnElement[bool], live: Live, before: int) -> Sequence[C
     return db.session.scalars(query.order_by(Change.id.desc()).limit(PER_PAGE)).all()
 
 
-_CHANGES = sa.inspect(Change).local_table
 _NEWEST = sa.select(sa.func.max(_CHANGES.c.id)).where(_CHANGES.c.table_id == sa.bindparam("table"))
 
 

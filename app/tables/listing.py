@@ -204,7 +204,7 @@ def stretch(
     else:
         place = (_page_number(query.page) - 1) * query.per_page + 1
         found = _numbered(live, query, wanted, stored)
-        rows = _run(found, limit=one_more.per_page, offset=place - 1)
+        rows = _run(found, stored and not query.sort, limit=one_more.per_page, offset=place - 1)
     kept, following = rows[: query.per_page], ""
     if len(rows) > len(kept):
         following = _neighbour(live, "after", query, kept[-1], place + len(kept))
@@ -219,7 +219,8 @@ def _beyond_key(
     both = beyond if wanted is None else sa.and_(wanted, beyond)
     if _is_short(live, query):
         both = _first_of_each(live, query, query.per_page, beyond, forward)
-    return _run(_select(live, query, both, forward, stored).limit(query.per_page))
+    asked = _select(live, query, both, forward, stored).limit(query.per_page)
+    return _run(asked, stored and not query.sort)
 
 
 def count(actor: Actor, live: Live, query: Query) -> int:
@@ -330,8 +331,10 @@ def _page_by_key(live: Live, query: Query, wanted: Any, found: int, total: int) 
     return _page(live, query, rows, place, found, total)
 
 
-def _run(query: sa.Select[Any], **values: int) -> Sequence[Any]:
-    return db.session.connection().execute(query, values).all()
+def _run(query: sa.Select[Any], plain: bool = False, **values: int) -> Sequence[Any]:
+    """The rows; `plain`: as the driver gives them, where all of them is only passed on."""
+    found = db.session.connection().execute(query, values)
+    return found.cursor.fetchall() if plain else found.all()
 
 
 def _numbered(

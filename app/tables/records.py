@@ -237,15 +237,22 @@ def _changing(actor: Actor, live: Live, action: str, restoring: bool = False) ->
 
 
 @contextmanager
-def _block(actor: Actor) -> Iterator[None]:
-    """The transaction of `together` where there is one; a part of it that fails is taken back alone."""
-    if not db.session.info.get("together"):
-        with writing(), history.acting(actor):
-            yield
-        return
+def part() -> Iterator[None]:
+    """A block inside `together` that is taken back alone where it fails, so that others can go on."""
     with db.session.begin_nested():
         yield
         db.session.flush()
+
+
+@contextmanager
+def _block(actor: Actor) -> Iterator[None]:
+    """The transaction of `together` where there is one, or one of its own."""
+    if db.session.info.get("together"):
+        yield
+        db.session.flush()
+        return
+    with writing(), history.acting(actor):
+        yield
 
 
 def _open(actor: Actor, live: Live, record_id: int, version: int | None) -> tuple[Live, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -150,7 +149,7 @@ def page(actor: Actor, live: Live, asked: Asked, path: str) -> str:
     return f'{{"items":[{",".join(texts)}],"next":{document(link)},"count":{document(count)}}}'
 
 
-document = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+document = objects.encode
 
 
 def expand(

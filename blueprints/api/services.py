@@ -174,9 +174,12 @@ def update(
 
 
 def _shown(live: Live, record: Any) -> dict[str, Any]:
-    """A record as JSON, as whoever has written it sees it by now."""
-    db.session.flush()
-    db.session.refresh(record)
+    """A record as JSON, as whoever has written it sees it by now: read again where the database may have
+    made something of it."""
+    whole = live.whole
+    if whole.written or any(one.name not in whole.sql.c for one in whole.table.fields):
+        db.session.flush()
+        db.session.refresh(record)
     return documents.record(live.of_record(record.id), record)
 
 
@@ -206,7 +209,8 @@ def _each(part: str, items: Sequence[Any], act: Callable[[Any], Any]) -> list[An
     done, refused = [], []
     for index, one in enumerate(items):
         try:
-            done.append(act(one))
+            with records.part():
+                done.append(act(one))
         except AppError as error:
             refused.append((index, error))
     if refused:

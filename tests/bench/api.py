@@ -3,10 +3,12 @@
     python tests/bench/api.py [rows] [calls] [--install]
 
 A list of 50, one record, and creating with 1, 8 and 32 writers; then all rows as NDJSON, where memory must
-not grow with them. The others have the same orders in SQLite and look the key up at each request: `drf` is
-Django REST Framework on Waitress, `fastapi` FastAPI with SQLAlchemy on uvicorn, and `hand` SQLAlchemy Core
-with msgspec on Waitress, which has neither rights nor history. They run in a virtual environment of their
-own in the folder for temporary files, which `--install` makes; without it they are left out. Linux only.
+not grow with them. The others have the same orders in SQLite and look the key up at each request. `drf` is
+Django REST Framework on Waitress as its manual sets it up for a member whose group has the rights: the
+middleware of a new project, tokens, model permissions, filters. `fastapi` is FastAPI with SQLAlchemy on
+uvicorn, and `hand` Flask with SQLAlchemy Core and msgspec on Waitress; these two have no rights, and none of
+the three has history. They run in a virtual environment of their own in the folder for temporary files,
+which `--install` makes; without it they are left out. Linux only.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ sys.path.insert(0, str(CHECKOUT))
 
 ROUNDS, WRITERS = 3, (1, 8, 32)
 HOME = Path(tempfile.gettempdir()) / "roundtrip-bench-api"
-NEEDS = ["djangorestframework", "fastapi", "uvicorn", "sqlalchemy", "msgspec", "waitress"]
+NEEDS = [
+    "djangorestframework", "django-filter", "fastapi", "flask", "uvicorn", "sqlalchemy", "msgspec", "waitress",
+]  # fmt: skip
 KEY = "bench-key"
 COLUMNS = ("ref", "customer", "email", "city", "product", "quantity", "unit_price", "status")
 BODY = {
@@ -51,15 +55,40 @@ import django
 from django.conf import settings
 settings.configure(
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": file, "CONN_MAX_AGE": None}},
-    INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "rest_framework"],
+    INSTALLED_APPS=[
+        "django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes",
+        "django.contrib.sessions", "django.contrib.messages", "django_filters", "rest_framework",
+        "rest_framework.authtoken",
+    ],
+    MIDDLEWARE=[
+        "django.middleware.security.SecurityMiddleware",
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.middleware.common.CommonMiddleware",
+        "django.middleware.csrf.CsrfViewMiddleware",
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+        "django.contrib.messages.middleware.MessageMiddleware",
+        "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    ],
     ROOT_URLCONF="__main__", ALLOWED_HOSTS=["*"], SECRET_KEY="x", DEBUG=False, USE_TZ=True,
-    REST_FRAMEWORK={"DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"]},
+    REST_FRAMEWORK={
+        "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+        "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.TokenAuthentication"],
+        "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.DjangoModelPermissions"],
+        "DEFAULT_FILTER_BACKENDS": [
+            "django_filters.rest_framework.DjangoFilterBackend",
+            "rest_framework.filters.SearchFilter", "rest_framework.filters.OrderingFilter",
+        ],
+    },
 )
 django.setup()
+from django.contrib.auth.models import Group, Permission, User
+from django.contrib.contenttypes.models import ContentType
+from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
-from django.db import connection, models
+from django.db import models
 from django.urls import include, path
-from rest_framework import authentication, exceptions, pagination, permissions, routers, serializers, viewsets
+from rest_framework import pagination, routers, serializers, viewsets
+from rest_framework.authtoken.models import Token
 class Order(models.Model):
     ref = models.CharField(max_length=40, unique=True)
     customer, email, city, product, status = (models.CharField(max_length=200) for _ in range(5))
@@ -67,26 +96,26 @@ class Order(models.Model):
     unit_price = models.DecimalField(max_digits=12, decimal_places=2)
     class Meta:
         app_label, db_table, managed = "orders", "orders", False
-class Key(authentication.BaseAuthentication):
-    def authenticate(self, request):
-        found = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        with connection.cursor() as cursor:
-            row = cursor.execute("SELECT 1 FROM keys WHERE text = %s", [found]).fetchone()
-        if row is None:
-            raise exceptions.AuthenticationFailed()
-        return (django.contrib.auth.models.User(id=1), found)
 class Serializer(serializers.ModelSerializer):
     class Meta:
         model, fields = Order, "__all__"
 class Orders(viewsets.ModelViewSet):
     queryset, serializer_class = Order.objects.order_by("id"), Serializer
-    authentication_classes, permission_classes = [Key], [permissions.IsAuthenticated]
+    filterset_fields, search_fields = ["status", "city", "customer", "quantity"], ["customer", "product"]
     class pagination_class(pagination.CursorPagination):
         ordering, page_size, page_size_query_param = "id", 50, "limit"
 router = routers.DefaultRouter()
 router.register("orders", Orders)
 urlpatterns = [path("", include(router.urls))]
-import django.contrib.auth.models
+call_command("migrate", verbosity=0)
+kind = ContentType.objects.create(app_label="orders", model="order")
+group, member = Group.objects.create(name="Sales"), User.objects.create(username="bo")
+for action in ("view", "add", "change"):
+    group.permissions.add(
+        Permission.objects.create(codename=f"{action}_order", name=action, content_type=kind)
+    )
+member.groups.add(group)
+Token.objects.create(key=key, user=member)
 from waitress import create_server
 server = create_server(get_wsgi_application(), host="127.0.0.1", port=0, threads=4)
 print(f"Roundtrip serves http://127.0.0.1:{server.effective_port}", flush=True)
@@ -156,6 +185,7 @@ HAND = (
     COMMON
     + """
 import msgspec, sqlalchemy as sa
+from flask import Flask, Response, request
 from waitress import create_server
 engine = sa.create_engine("sqlite:///" + file, connect_args={"check_same_thread": False})
 class New(msgspec.Struct):
@@ -172,25 +202,33 @@ keys = sa.table("keys", sa.column("text"))
 find = sa.select(keys.c.text).where(keys.c.text == sa.bindparam("key"))
 many = sa.select(orders).order_by(orders.c.id).limit(50)
 single = sa.select(orders).where(orders.c.id == sa.bindparam("id"))
-def app(environ, start):
+app = Flask("hand")
+def knows(connection):
+    key = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    return connection.execute(find, {"key": key}).first() is not None
+def answer(found, status=200):
+    return Response(msgspec.json.encode(found), status, mimetype="application/json")
+@app.get("/orders/")
+def listing():
     with engine.connect() as connection:
-        key = environ.get("HTTP_AUTHORIZATION", "").removeprefix("Bearer ")
-        if connection.execute(find, {"key": key}).first() is None:
-            start("401 Unauthorized", [])
-            return [b""]
-        status, id = "200 OK", environ["PATH_INFO"].strip("/").partition("/")[2]
-        if environ["REQUEST_METHOD"] == "POST":
-            body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
-            new = msgspec.json.decode(body, type=New)
-            made = connection.execute(orders.insert().values(msgspec.structs.asdict(new)))
-            connection.commit()
-            found, status = {"id": made.inserted_primary_key[0], **msgspec.structs.asdict(new)}, "201 Created"
-        elif id:
-            found = dict(connection.execute(single, {"id": int(id)}).mappings().one())
-        else:
-            found = [dict(row) for row in connection.execute(many).mappings()]
-    start(status, [("Content-Type", "application/json")])
-    return [msgspec.json.encode(found)]
+        if not knows(connection):
+            return Response(status=401)
+        return answer([dict(row) for row in connection.execute(many).mappings()])
+@app.get("/orders/<int:id>/")
+def one(id):
+    with engine.connect() as connection:
+        if not knows(connection):
+            return Response(status=401)
+        return answer(dict(connection.execute(single, {"id": id}).mappings().one()))
+@app.post("/orders/")
+def create():
+    with engine.connect() as connection:
+        if not knows(connection):
+            return Response(status=401)
+        new = msgspec.structs.asdict(msgspec.json.decode(request.get_data(), type=New))
+        made = connection.execute(orders.insert().values(new))
+        connection.commit()
+        return answer({"id": made.inserted_primary_key[0], **new}, 201)
 server = create_server(app, host="127.0.0.1", port=0, threads=4)
 print(f"Roundtrip serves http://127.0.0.1:{server.effective_port}", flush=True)
 server.run()
@@ -206,11 +244,11 @@ def prepare(folder: Path, count: int) -> str:
     """Our instance with the orders; the key."""
     import sqlalchemy as sa
 
-    from app import create_app, database, people, tokens
+    from app import create_app, database, people, roles, tokens
     from app.database import writing
     from app.extensions import db
     from app.fields import Field, named
-    from app.permissions import Actor
+    from app.permissions import Actor, Grant
     from app.tables import catalog, history
     from app.tables.table import Table
 
@@ -238,7 +276,10 @@ def prepare(folder: Path, count: int) -> str:
                     one["unit_price"] = price.type.parse(one["unit_price"], price)
                 db.session.execute(sa.insert(live.sql), block)
             history.note(live.table.id, "import", {"rows": count})
-        key: str = tokens.create(actor, "Bench", "write")[1]
+        given = Grant("", frozenset({"list", "read", "create", "update", "export"}), tool="orders")
+        roles.create(actor, "Sales", granted=[given])
+        member = people.add("bo@example.com", "Bo", password="some other words", roles=["Sales"])
+        key: str = tokens.create(Actor.of(member), "Bench", "write")[1]
         return key
 
 
@@ -275,13 +316,13 @@ def others(folder: Path, count: int) -> dict[str, Served]:
             "city TEXT, product TEXT, quantity INTEGER, unit_price DECIMAL, status TEXT)"
         )
         line.execute("CREATE TABLE keys (text TEXT PRIMARY KEY)")
-        line.execute("INSERT INTO keys VALUES (?)", (KEY,))
+        line.execute("INSERT INTO keys VALUES (?)", (f"{KEY}-{name}",))
         for block in blocks(count):
             places = ", ".join(f":{one}" for one in COLUMNS)
             line.executemany(f"INSERT INTO orders ({', '.join(COLUMNS)}) VALUES ({places})", block)
         line.commit()
         line.close()
-        found[name] = Served([str(python), "-c", code, str(file), KEY])
+        found[name] = Served([str(python), "-c", code, str(file), f"{KEY}-{name}"])
     return found
 
 
@@ -295,7 +336,8 @@ def asking(method: str, path: str, key: str, status: int) -> Ask:
 
     def ask(line: http.client.HTTPConnection, number: int) -> None:
         body = json.dumps({**BODY, "ref": f"NEW-{number}"}) if method == "POST" else None
-        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        word = "Token" if "drf" in key else "Bearer"
+        headers = {"Authorization": f"{word} {key}", "Content-Type": "application/json"}
         line.request(method, path, body, headers)
         answer = line.getresponse()
         found = answer.read()
@@ -379,7 +421,7 @@ def main() -> None:
         servers = served | others(folder, count)
         try:
             all_rows(servers["ours"], key)
-            compare(servers, {name: KEY for name in servers} | {"ours": key}, calls)
+            compare(servers, {name: f"{KEY}-{name}" for name in servers} | {"ours": key}, calls)
         finally:
             for one in servers.values():
                 one.close()
