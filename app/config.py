@@ -351,6 +351,7 @@ def _for_flask(config: Mapping[str, Any], instance: Path) -> dict[str, Any]:
         "SQLALCHEMY_ENGINE_OPTIONS": {
             "hide_parameters": True,  # errors carry them into logs and trips
             "max_overflow": -1,  # the server's threads are the limit, none waits for a connection
+            "pool_use_lifo": True,  # the one used last has what it needs at hand
         },
         "MAX_CONTENT_LENGTH": config[PREFIX + "MAX_UPLOAD_MB"] * 1_000_000,
         "SESSION_COOKIE_NAME": "__Host-roundtrip" if https else "roundtrip",

@@ -44,7 +44,7 @@ def texts(
     parts: list[Iterable[str]] = []
     for (name, make), values in zip(columns, zip(*rows, strict=True), strict=True):
         parts += repeat(name), make(values)
-    return map("".join, zip(*parts, repeat("}")))  # noqa: B905  # what repeats has no end
+    return map("".join, zip(*parts, repeat("}")))  # what repeats has no end
 
 
 def _column(live: Live, field: Field, stored: bool) -> Column:

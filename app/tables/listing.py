@@ -17,12 +17,13 @@ import sqlalchemy as sa
 
 from app import fields
 from app.clock import today
-from app.errors import BadAddress, Invalid
+from app.errors import BadAddress, Invalid, NotFound
 from app.extensions import db
 from app.fields import Field, lookups
 from app.permissions import Actor, may, require
 from app.tables import history, seen
 from app.tables.live import Live
+from app.tables.seen import GONE
 
 WORDS = {"q", "sort", "fields", "page", "per_page"}
 PER_PAGE, MOST_PER_PAGE, MOST_WORDS = 50, 200, 10
@@ -268,6 +269,22 @@ def _total(live: Live, function: str, field: Field) -> sa.ColumnElement[Any]:
         words = f"{field.label} has no {function}; what works is {works}"
         raise BadAddress(f"{words}.", [(function, words)])
     return made(live.columns[field.name])
+
+
+def one(
+    actor: Actor, live: Live, record_id: int, fields: tuple[Field, ...], stored: bool = False
+) -> Sequence[Any]:
+    """A record's id and the values of these fields; `stored`: as the driver gives them. Raises NotFound,
+    Forbidden."""
+    require(actor, "read", live.of_record(record_id).table)
+    about = ("one", fields, stored)
+    if about not in live.memo:
+        wanted = live.columns["id"] == sa.bindparam("record", type_=sa.Integer)
+        live.memo[about] = _select(live, Query(fields=fields), wanted, stored=stored)
+    rows = _run(live.memo[about], stored, record=record_id) if 0 < record_id < 2**31 else ()
+    if not rows:
+        raise NotFound(GONE)
+    return rows[0]  # type: ignore[no-any-return]
 
 
 def some(actor: Actor, live: Live, query: Query, limit: int) -> Sequence[Sequence[Any]]:

@@ -22,7 +22,7 @@ from app.trips.trip import Trip
 
 MAX_DAYS, MAX_TRIPS, MAX_BYTES = 7, 20_000, 200_000_000
 QUEUE, BATCH, SLICE = 1_000, 200, 100
-PAUSE = 0.2  # seconds in which trips gather to a batch
+PAUSE = 1.0  # seconds in which trips gather to a batch
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS trip (
@@ -43,6 +43,7 @@ class Store:
         self._queue: deque[Trip] = deque()
         self._wake = threading.Event()
         self._idle = threading.Event()
+        self._hurry = threading.Event()
         self._pid = 0
 
     def put(self, trip: Trip) -> None:
@@ -60,13 +61,15 @@ class Store:
     def flush(self, seconds: float = 5) -> None:
         """Wait until everything handed over is written, at most so long."""
         if self._queue or not self._idle.is_set():
+            self._hurry.set()
             self._idle.wait(seconds if self._pid == os.getpid() else 0)
 
     def _write_on(self) -> None:
         while True:
             self._wake.wait()
             self._wake.clear()
-            time.sleep(PAUSE)
+            self._hurry.wait(PAUSE)
+            self._hurry.clear()
             while self._queue:
                 self._write([self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))])
             self._idle.set()

@@ -137,29 +137,40 @@ def page(actor: Actor, live: Live, asked: Asked, path: str) -> str:
     query = asked.query._replace(fields=fields)
     stored = objects.is_quick() and not asked.expand
     found, following = listing.stretch(actor, live, query, stored)
-    if asked.expand:
-        items = [*documents.rows(fields, found)]
-        documents.expand(actor, live, [one for one in asked.expand if one in fields], items)
-        texts: Iterable[str] = map(document, items)
-    else:
-        texts = objects.texts(live, fields, found, stored)
+    texts = _texts(actor, live, fields, asked.expand, found, stored)
     args = {**asked.args, "page": [following]}
     link = f"{path}?{urlencode(args, doseq=True)}" if following else None
     count = listing.count(actor, live, asked.query) if asked.counted else None
     return f'{{"items":[{",".join(texts)}],"next":{document(link)},"count":{document(count)}}}'
 
 
-document = objects.encode
-
-
-def expand(
-    actor: Actor, live: Live, args: Mapping[str, list[str]], items: list[dict[str, Any]]
-) -> None:
-    """Put linked records in place, as `expand=` of an address asks. Raises BadAddress."""
+def one(actor: Actor, live: Live, record_id: int, args: Mapping[str, list[str]]) -> tuple[str, int]:
+    """A record as the text of the answer, with linked records where `expand=` asks for them; and its
+    version. Raises NotFound, Forbidden, BadAddress."""
+    fields = documents.fields_of(live)
     try:
-        documents.expand(actor, live, _links(live, args.get("expand", [])), items)
+        links = _links(live, args.get("expand", []))
     except Invalid as error:
         raise BadAddress(str(error), error.errors) from None
+    stored = objects.is_quick() and not links
+    row = listing.one(actor, live, record_id, fields, stored)
+    (text,) = _texts(actor, live, fields, links, [row], stored)
+    return text, row[-1]
+
+
+def _texts(
+    actor: Actor, live: Live, fields: tuple[Field, ...], links: Sequence[Field],
+    rows: Sequence[Sequence[Any]], stored: bool,
+) -> Iterable[str]:  # fmt: skip
+    """Rows of a list, which begin with the id, as JSON."""
+    if not links:
+        return objects.texts(live, fields, rows, stored)
+    items = [*documents.rows(fields, rows)]
+    documents.expand(actor, live, [one for one in links if one in fields], items)
+    return map(document, items)
+
+
+document = objects.encode
 
 
 def grouped(actor: Actor, live: Live, asked: Asked) -> dict[str, Any]:
