@@ -15,8 +15,8 @@ from app.errors import NotFound
 from app.extensions import db
 from app.models import Change
 from app.permissions import Actor, may, require
-from app.tables import records
-from app.tables.history import ANNOUNCED, LAST, NUMBERS
+from app.tables import history, records
+from app.tables.history import LAST, NUMBERS
 from app.tables.live import Live
 
 MOST_BLOCKS = 10
@@ -48,24 +48,12 @@ def _block(live: Live, after: int, top: int | None, limit: int) -> Sequence[Chan
     return db.session.scalars(query.order_by(Change.id).limit(limit)).all()
 
 
-# asked in this order: who announces themselves after the second has numbers above the first
-_LOCKS = sa.table(
-    "pg_locks", *map(sa.column, ("locktype", "classid", "objid", "objsubid", "database"))
-)
-_OPEN = sa.select(sa.func.min(sa.cast(sa.cast(_LOCKS.c.objid, sa.Text), sa.BigInteger))).where(
-    _LOCKS.c.locktype == "advisory",
-    _LOCKS.c.classid == sa.text(str(ANNOUNCED)),
-    _LOCKS.c.objsubid == 2,
-    sa.text("database = (SELECT oid FROM pg_database WHERE datname = current_database())"),
-)
-
-
 def _top() -> int | None:
     """The number up to which no change can come any more; None where all that are to be seen are."""
     if db.engine.dialect.name != "postgresql":
         return None
-    last = db.session.scalar(sa.select(LAST).select_from(NUMBERS)) or 0
-    still_open = db.session.scalar(_OPEN)
+    last = db.session.scalar(sa.select(LAST).select_from(NUMBERS)) or 0  # before who is still writing
+    still_open = history.still_open()
     return last if still_open is None else min(last, still_open)
 
 

@@ -136,6 +136,21 @@ def _announce(session: so.Session) -> None:
 
 LAST: sa.ColumnClause[int] = sa.column("last_value", sa.BigInteger)
 NUMBERS = sa.table("change_id_seq", LAST)
+_LOCKS = sa.table(
+    "pg_locks", *map(sa.column, ("locktype", "classid", "objid", "objsubid", "database"))
+)
+_OPEN = sa.select(sa.func.min(sa.cast(sa.cast(_LOCKS.c.objid, sa.Text), sa.BigInteger))).where(
+    _LOCKS.c.locktype == "advisory",
+    _LOCKS.c.classid == sa.text(str(ANNOUNCED)),
+    _LOCKS.c.objsubid == 2,
+    sa.text("database = (SELECT oid FROM pg_database WHERE datname = current_database())"),
+)
+
+
+def still_open() -> int | None:
+    """On PostgreSQL, the number above which are all changes that are being written at this moment; None
+    where there are none. Who announces themselves later has numbers above all that are seen by now."""
+    return db.session.connection().scalar(_OPEN)
 
 
 @sa.event.listens_for(so.Session, "do_orm_execute")
@@ -205,8 +220,18 @@ _NEWEST = sa.select(sa.func.max(_CHANGES.c.id)).where(_CHANGES.c.table_id == sa.
 
 
 def newest(live: Live) -> int:
-    """The number of the table's newest change: while it stays the same, so do the rows."""
+    """The number of the table's newest change."""
     return db.session.connection().scalar(_NEWEST, {"table": live.table.id}) or 0
+
+
+def settled(live: Live) -> int | None:
+    """The same where no change with a lower number can come any more: while it stays the same, so do the
+    rows that are read after this. None where one may come."""
+    found = newest(live)
+    if db.engine.dialect.name == "postgresql":
+        others = still_open()
+        return found if others is None or others >= found else None
+    return found
 
 
 def values_of(live: Live, change: Change) -> list[tuple[Field, Any, Any]]:

@@ -510,10 +510,10 @@ def _counts(live: Live, query: Query) -> tuple[int, int]:
 
 def _known_counts(live: Live) -> dict[Any, Any]:
     """Counts are kept for as long as nobody writes into the table; not what a condition on other tables
-    may decide, and not on PostgreSQL, which commits changes in another order than it numbers them."""
-    if db.engine.dialect.name != "sqlite":
+    may decide."""
+    newest = history.settled(live)
+    if newest is None:
         return {}
-    newest = history.newest(live)
     known: dict[Any, Any] = live.memo.get("counts", {})
     if known.get("newest") != newest or len(known) > MOST_KEPT:
         known = live.memo["counts"] = {"newest": newest}

@@ -13,7 +13,6 @@ from werkzeug.datastructures import MIMEAccept
 
 from app.clock import today
 from app.errors import BadAddress, Invalid
-from app.extensions import db
 from app.fields import TYPES, Field
 from app.permissions import Actor
 from app.sheets import exporting, objects
@@ -222,10 +221,13 @@ def conditional(live: Live, asked: Asked, make: Callable[[], Response]) -> Respo
 
 def _tag(live: Live, asked: Asked) -> str:
     sorted_by_others = any(live.target(one) is not None for one, _ in asked.query.sort)
-    if live.reads_others or asked.expand or sorted_by_others or db.engine.dialect.name != "sqlite":
+    if live.reads_others or asked.expand or sorted_by_others:
+        return ""
+    newest = history.settled(live)
+    if newest is None:
         return ""
     rights: Any = ()
     if isinstance(live, Seen):
         rights = [one.document() for one in live.grants], sorted(live.asker.items(), key=str)
-    about = history.newest(live), live.table.version, rights, request.full_path, today()
+    about = newest, live.table.version, rights, request.full_path, today()
     return hashlib.sha256(repr(about).encode()).hexdigest()[:24]
