@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from app.permissions import Actor, may
-from app.tables import seen
+from app.tables import catalog, seen
 from app.tables.live import Live
 from app.tables.table import SYSTEM, Table
 from blueprints.api import describing, documents, samples, schemas
@@ -62,7 +62,7 @@ def _fields(actor: Actor, live: Live) -> Iterator[Line]:
     for one in (SYSTEM[0], *documents.fields_of(live)):
         example, able = schemas.example_of(one), one in new or one in changed
         yield Line(
-            one.name, one.label, _kind(live, one), _use(one) if able else "read only",
+            one.name, one.label, _kind(actor, live, one), _use(one) if able else "read only",
             "" if example is None else json.dumps(example, ensure_ascii=False),
             ", ".join(one.type.lookups),
         )  # fmt: skip
@@ -72,9 +72,12 @@ def _use(field: Any) -> str:
     return "required" if field.required and not field.default else "optional"
 
 
-def _kind(live: Live, field: Any) -> str:
+def _kind(actor: Actor, live: Live, field: Any) -> str:
     """The type, and for links where they lead."""
-    return str(field.type.name)
+    target = live.target(field)
+    if target is None:
+        return str(field.type.name)
+    return f"{field.type.name} to {catalog.called(live.other(target).table, actor)}"
 
 
 def _addresses(actor: Actor, live: Live) -> Iterator[Address]:

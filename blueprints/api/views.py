@@ -173,7 +173,7 @@ def batch(tool: str, table: str) -> Any:
 @bp.post(f"{TABLE}upsert")
 @by_table
 def upsert(tool: str, table: str) -> Any:
-    """Create records, or change those that have the same value in the field `key`."""
+    """Create records, or change those that have the same value in the field that is the key."""
     live = _written(tool, table)
     key, body = lists.key_field(live, request.args.get("key", "")), sent()
     return done(lambda: Answer(200, {}, services.upsert(g.actor, live, key, body)))
