@@ -60,6 +60,13 @@ class SignInNeeded(AppError):
 
     status, title = 401, "Sign in first"
 
+    def __init__(self) -> None:
+        words = (
+            "This needs somebody who has signed in; a program sends a key, in the header "
+            "Authorization: Bearer rt_…"
+        )
+        super().__init__(words, {"WWW-Authenticate": "Bearer"})
+
 
 class BadKey(AppError):
     """The key of a program is not known, or not any more."""
@@ -163,7 +170,7 @@ def app_error(error: AppError) -> Any:
         who = g.actor.id if g.get("actor") else None
         log.warning("refused: person=%s address=%s: %s", who, request.remote_addr, error.detail)
     errors = [{"field": f, "message": m} for f, m in getattr(error, "errors", [])]
-    return answer(error.status, error.title, error.detail, error.headers, errors, error.cure)
+    return answer(error.status, error.title, str(error), error.headers, errors, error.cure)
 
 
 def _to_sign_in() -> Any:
@@ -185,6 +192,8 @@ def http_error(error: HTTPException) -> Any:
     standard = type(error).description == own_words or isinstance(error, InternalServerError)
     detail = DETAILS.get(code, own_words or "") if standard else own_words or ""
     headers = {k: v for k, v in error.get_headers() if k not in ("Content-Type", "Content-Length")}
+    if "Allow" in headers and standard:
+        detail += f" It takes {headers['Allow']}."
     return answer(code, TITLES.get(code, HTTP_STATUS_CODES.get(code, "Error")), detail, headers)
 
 

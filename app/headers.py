@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from flask import Response
 
 from app.current import the_request
@@ -35,3 +37,8 @@ def make_safe(response: Response) -> Response:
     if the_request().is_secure:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     return response
+
+
+def uncoded(tags: str) -> str:
+    """ETags as they were before compression added its name to them."""
+    return re.sub(r":(gzip|br|zstd|deflate)\"", '"', tags)

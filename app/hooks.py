@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import secrets
 import time
 from datetime import timedelta
@@ -29,7 +28,7 @@ from app import passwords, permissions, sessions, throttle, trips
 from app.current import the_app, the_g, the_request
 from app.errors import ConfirmNeeded, Forbidden, SignInNeeded, StaleForm
 from app.extensions import compress, csrf, login
-from app.headers import make_safe, names_of
+from app.headers import make_safe, names_of, uncoded
 from app.logs import REQUEST, utc
 from app.tables import catalog
 from app.trips.redact import safe_path
@@ -184,7 +183,7 @@ def default_deny() -> None:
     if right[0] == permissions.PUBLIC:
         return
     if g.actor is None:
-        raise SignInNeeded("This needs somebody who has signed in.")
+        raise SignInNeeded
     action, subject = right
     tool, slash, table = subject.partition("/")
     if slash:
@@ -237,8 +236,7 @@ def conditional(response: Response) -> Response:
         and not response.is_streamed
         and not getattr(response, "always", False)
     ):
-        plain = re.sub(r":(gzip|br|zstd|deflate)\"", '"', asked)  # compression adds its name
-        response.make_conditional({**request.environ, "HTTP_IF_NONE_MATCH": plain})
+        response.make_conditional({**request.environ, "HTTP_IF_NONE_MATCH": uncoded(asked)})
     return response
 
 

@@ -340,6 +340,8 @@ def refuse_more(actor: Actor, actions: Iterable[str], table: Guarded) -> None:
 def _refusal(actor: Actor | None, action: str, subject: str | Guarded) -> str:
     if action == IN_PERSON:
         return "Only the person themselves can do this, signed in with their password."
+    if actor is not None and actor.tables is not None and action in (SIGNED_IN, BY_TABLE):
+        return "This key is for some tables only, and this is none of them."
     if actor is not None and not _in_scope(actor, action, subject):
         return f"This key has the scope “{actor.scope}”, which does not cover “{action}” here."
     if isinstance(subject, str):

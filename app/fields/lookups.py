@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from app.errors import Invalid
+
 if TYPE_CHECKING:
     from app.fields.base import Field
 
@@ -64,7 +66,18 @@ def several(field: Field, texts: Sequence[str]) -> Any:
     different = dict.fromkeys(texts)
     if len(different) > MOST:
         raise too_many(field)
-    return [field.type.parse(text, field) for text in different]
+    return [_one_of_several(field, text) for text in different]
+
+
+def _one_of_several(field: Field, text: str) -> Any:
+    try:
+        return field.type.parse(text, field)
+    except Invalid as error:
+        if "," not in text:
+            raise
+        raise field.refusal(
+            f"takes one value each time; for several {field.name}__in is repeated"
+        ) from error
 
 
 def too_many(field: Field) -> Exception:
@@ -211,7 +224,8 @@ def where(field: Field, column: Any, lookup: str, texts: Sequence[str]) -> Condi
     found = field.type.lookups.get(lookup)
     if found is None:
         names = ", ".join(field.type.lookups)
-        raise field.refusal(f"cannot be filtered by {lookup[:40]}; what works is {names}")
+        asked = lookup[:40] or "a lookup without a name"
+        raise field.refusal(f"cannot be filtered by {asked}; what works is {names}")
     return found.build(wide(column), found.read(field, texts))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.errors import NotFound
+from app.errors import BadAddress, NotFound
 from app.extensions import db
 from app.models import Change
 from app.permissions import Actor, may, require
@@ -26,9 +26,12 @@ MOST_BLOCKS = 10
 def since(actor: Actor, live: Live, after: int, limit: int) -> tuple[list[Change], int]:
     """The changes that came after one, up to `limit`, and the number from which to go on. Of who sees
     some of the records only, those of records that they see, or could see before these were deleted.
-    Raises Forbidden."""
+    Raises Forbidden, BadAddress."""
     require(actor, "history", live.table)
     found, last, top = list[Change](), after, _top()
+    if after > history.newest(live):
+        words = "after is beyond the newest change; read the list anew, and the changes from after=0"
+        raise BadAddress(f"{words}.", [("after", words)])
     for _ in range(MOST_BLOCKS):
         block = _block(live, last, top, limit)
         shown = _shown(actor, live, block)
@@ -52,7 +55,9 @@ def _top() -> int | None:
     """The number up to which no change can come any more; None where all that are to be seen are."""
     if db.engine.dialect.name != "postgresql":
         return None
-    last = db.session.scalar(sa.select(LAST).select_from(NUMBERS)) or 0  # before who is still writing
+    last = (
+        db.session.scalar(sa.select(LAST).select_from(NUMBERS)) or 0
+    )  # before who is still writing
     still_open = history.still_open()
     return last if still_open is None else min(last, still_open)
 

@@ -6,8 +6,9 @@ who is acting (`acting`), and write; there is no other way to write history, and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -237,15 +238,25 @@ def settled(live: Live) -> int | None:
 def values_of(live: Live, change: Change) -> list[tuple[Field, Any, Any]]:
     """The fields of an entry with old and new value, as far as the table still has the field, whatever
     it was called and of which type it was when the entry was written. None of an entry of the whole table."""
-    found: list[tuple[Field, Any, Any]] = []
-    if change.record_id is None:
-        return found
-    for field in live.table.fields:
+    return [*_values_among(live, change, live.table.fields)]
+
+
+def told(live: Live, change: Change) -> list[tuple[Field, Any, Any]]:
+    """The same with the fields that were taken out of the table and are still kept, for who sees all of it."""
+    gone = [one.field for one in live.table.dropped if live.target(one.field) is None]
+    found = [*_values_among(live, change, gone)] if live is live.whole else []
+    named = [(replace(one, label=f"{one.label} (taken out)"), *both) for one, *both in found]
+    return values_of(live, change) + [(one, old, new) for one, old, new in named]
+
+
+def _values_among(
+    live: Live, change: Change, fields: Iterable[Field]
+) -> Iterator[tuple[Field, Any, Any]]:
+    for field in fields if change.record_id is not None else ():
         was = _field_then(live, change, field)
         if was is not None and was.name in change.data and field.name not in live.partly:
             old, new = (_read(live, was, one, field) for one in change.data[was.name])
-            found.append((field, old, new))
-    return found
+            yield field, old, new
 
 
 def field_called(live: Live, change: Change, name: str) -> Field | None:
@@ -278,7 +289,8 @@ def designs(live: Live) -> Sequence[Any]:
 def _others(live: Live, document: dict[str, Any]) -> dict[str, Field | None]:
     """The fields that an older declaration has not, or has in another way, by id."""
     then = {one.id: one for one in live.table.read(document).fields}
-    return {one.id: then.get(one.id) for one in live.table.fields if then.get(one.id) != one}
+    fields = (*live.table.fields, *(one.field for one in live.table.dropped))
+    return {one.id: then.get(one.id) for one in fields if then.get(one.id) != one}
 
 
 def _read(live: Live, was: Field, value: Any, field: Field) -> Any:

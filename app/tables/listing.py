@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -104,8 +105,10 @@ def read(live: Live, args: Args, usual: int = PER_PAGE, most: int = MOST_PER_PAG
 
 def _one(args: Args, name: str) -> str:
     texts = args.get(name, ())
-    if len(texts) > 1 or any("\0" in text for text in texts):
+    if len(texts) > 1:
         raise Invalid(f"{name} is taken once here.", [(name, "takes one value")])
+    if any("\0" in text for text in texts):
+        raise Invalid(f"{name} cannot have the character NUL.", [(name, "has a character NUL")])
     return texts[0] if texts else ""
 
 
@@ -124,15 +127,16 @@ def _number(args: Args, name: str, usual: int, most: int) -> int:
     return int(text)
 
 
-def named_field(live: Live, name: str) -> Field:
-    """A field by its name in an address. Raises Invalid with those that there are."""
+def named_field(live: Live, name: str, word: str = "") -> Field:
+    """A field by its name in an address, where it stands as `word` or behind that. Raises Invalid with
+    those that there are."""
     found = live.table.by_name.get(name)
     if found is None:
         known = ", ".join(live.table.by_name)
         if gone := taken_out(live, name):
-            raise Invalid(f"{gone}; there are {known}.", [(name[:60], gone)])
+            raise Invalid(f"{gone}; there are {known}.", [(word or name[:60], gone)])
         words = f"{live.table.label} has no field “{name[:60]}”; it has {known}."
-        raise Invalid(words, [(name[:60], "unknown field")])
+        raise Invalid(words, [(word or name[:60], f"unknown field “{name[:60]}”")])
     return found
 
 
@@ -146,13 +150,14 @@ def taken_out(live: Live, name: str) -> str:
 
 def _fields(live: Live, args: Args) -> tuple[Field, ...]:
     names = [name for text in args.get("fields", ()) for name in text.split(",") if name]
-    return tuple(named_field(live, name) for name in dict.fromkeys(names)) or live.table.shown
+    found = (named_field(live, name, "fields") for name in dict.fromkeys(names))
+    return tuple(found) or live.table.shown
 
 
 def _sort(live: Live, text: str) -> tuple[tuple[Field, bool], ...]:
     found: dict[Field, bool] = {}
     for name in filter(None, text.split(",")):
-        found.setdefault(named_field(live, name.removeprefix("-")), name.startswith("-"))
+        found.setdefault(named_field(live, name.removeprefix("-"), "sort"), name.startswith("-"))
     if len(found) > MOST_SORTED:
         raise Invalid(f"A list is sorted by up to {MOST_SORTED} fields.", [("sort", "too many")])
     return tuple(found.items())
@@ -313,7 +318,9 @@ def _sortable(actor: Actor, live: Live, query: Query) -> Query:
 
 def _page_number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text[:10]) < 10**9):
-        raise BadAddress("page is a number from 1, or what a page gave as its neighbour.")
+        raise BadAddress(
+            "page is a number from 1, or what the address of the next or previous page has."
+        )
     return int(text)
 
 
@@ -451,23 +458,33 @@ def _key(live: Live, query: Query, row: Sequence[Any], place: int) -> str:
         None if value is None else by.type.text(value, by)
         for by, value in zip(_sorted_by(live, query), values, strict=True)
     ]
-    packed = json.dumps([place, row[0], *texts], ensure_ascii=False, separators=(",", ":"))
+    packed = json.dumps(
+        [place, _mark(live, query), row[0], *texts], ensure_ascii=False, separators=(",", ":")
+    )
     return base64.urlsafe_b64encode(packed.encode()).decode().rstrip("=")
+
+
+def _mark(live: Live, query: Query) -> int:
+    """What tells a key of this table in this order from others."""
+    order = [(field.id, down) for field, down in query.sort]
+    return zlib.crc32(repr((live.table.id, order)).encode())
 
 
 def _read_key(live: Live, query: Query, text: str) -> tuple[int, list[Any], int]:
     try:
         packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        place, record_id, *texts = json.loads(packed)
+        place, mark, record_id, *texts = json.loads(packed)
         values = [
             one if one is None else by.type.parse(one, by)
             for by, one in zip(_sorted_by(live, query), texts, strict=True)
         ]
-        if type(place) is type(record_id) is int and 0 < place < 2**31 and 0 <= record_id < 2**31:
+        numbers = type(place) is type(record_id) is int and mark == _mark(live, query)
+        if numbers and 0 < place < 2**31 and 0 <= record_id < 2**31:
             return place, values, record_id
     except (ValueError, TypeError, AttributeError, RecursionError, Invalid):
         pass
-    raise BadAddress("The key of this page is not one of this list. Begin with page=1.")
+    words = "is not one of this list in this order; begin with page=1"
+    raise BadAddress(f"The key of this page {words}.", [("page", words)])
 
 
 # Conditions ------------------------------------------------------------------------------------

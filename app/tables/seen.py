@@ -285,5 +285,8 @@ def check_rules(changed: Iterable[Live]) -> None:
                 try:
                     rule(tables[one.table], one.rule)
                 except AppError as error:
-                    words = f"The role {role.name} has the rule {one.rule}, which could not be read: {error}"
+                    words = (
+                        f"The role {role.name} has the rule {one.rule}, which could not be read: "
+                        f"{str(error).rstrip('.')}. Change that rule first"
+                    )
                     raise Invalid(words, [("fields", words)]) from None

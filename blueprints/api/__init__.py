@@ -13,6 +13,7 @@ keys       which tables keys can be for, and how one is made
 commands   `flask token`
 definitions tables themselves
 limits     how often: hooks for these addresses alone
+words      what an address may ask for: a hook
 cors       pages of other sites that may use it
 """
 
@@ -24,4 +25,4 @@ bp.after_request(cross_origin)
 
 NAV = [Nav("Workspace", "API", "api.docs")]
 
-from blueprints.api import commands, definitions, description, limits, tokens, views  # noqa: E402, F401
+from blueprints.api import commands, definitions, description, limits, tokens, views, words  # noqa: E402, F401

@@ -13,7 +13,7 @@ from app.fields import Field
 from app.tables import listing
 from app.tables.live import Live
 
-DEEPEST, MOST_ITEMS = 20, 1_000
+DEEPEST, MOST_ITEMS, LONGEST_NUMBER = 20, 1_000, 1_000
 TYPES = {"application/json", "application/merge-patch+json"}
 
 
@@ -21,8 +21,15 @@ def read(data: bytes, mimetype: str) -> Any:
     """A body as JSON. Raises UnsupportedMediaType and BadRequest, in words."""
     if mimetype not in TYPES:
         raise UnsupportedMediaType("Send JSON, with the header Content-Type: application/json.")
+    if not data.strip():
+        raise BadRequest('The body is empty; send JSON, as in {"name": "value"}.')
     try:
-        found = json.loads(data.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_number)
+        found = json.loads(
+            data.decode("utf-8"),
+            object_pairs_hook=_once,
+            parse_constant=_no_number,
+            parse_int=_integer,
+        )
     except UnicodeDecodeError as error:
         raise BadRequest(f"The body is not UTF-8: byte {error.start:,} cannot be read.") from None
     except RecursionError:
@@ -41,6 +48,13 @@ def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"the name “{twice[:60]}” stands twice in one object")
     return found
+
+
+def _integer(text: str) -> int:
+    if len(text) > LONGEST_NUMBER:
+        words = f"a number of {len(text):,} digits is too long; up to {LONGEST_NUMBER} are read"
+        raise ValueError(words)
+    return int(text)
 
 
 def _no_number(text: str) -> Any:
@@ -63,7 +77,7 @@ def _depth(value: Any) -> int:
 def an_object(body: Any, what: str = "A record") -> dict[str, Any]:
     """The body where it is an object. Raises Invalid."""
     if not isinstance(body, dict):
-        raise Invalid(f'{what} is an object, as in {{"name": …}}.', [("", "must be an object")])
+        raise Invalid(f"{what} is an object in JSON, in braces.", [("", "must be an object")])
     return body
 
 
@@ -79,6 +93,8 @@ def items(body: Any, what: str) -> list[Any]:
 
 def whole(value: Any, name: str) -> int:
     """A number that names a record or a version. Raises Invalid."""
+    if value is None:
+        raise Invalid(errors=[(name, f"{name} is missing")])
     if type(value) is not int or not 0 < value < 2**31:
         raise Invalid(errors=[(name, f"{name} must be a whole number from 1")])
     return value
@@ -118,11 +134,17 @@ def _check_unwritten(live: Live, name: str, given: Any, record: Any) -> None:
     if field is None:
         raise Invalid(errors=[(name[:60], _unknown(live, name))])
     if record is None:
-        raise Invalid(errors=[(name, f"{name} is given by the app; leave it out")])
+        why = "is given by the app" if name not in _writable(live) else "is read-only here"
+        raise Invalid(errors=[(name, f"{name} {why}; leave it out")])
     if field.type.to_json(field.of(record), field) != given:
         raise Invalid(
             errors=[(name, f"{name} cannot be changed; leave it out, or send it as it is")]
         )
+
+
+def _writable(live: Live) -> set[str]:
+    """The names of the fields that people write, whatever rights and read-only fields there are."""
+    return {one.name for one in live.table.fields if one.type.writable}
 
 
 def _unknown(live: Live, name: str) -> str:

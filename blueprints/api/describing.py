@@ -105,6 +105,16 @@ SHAPES = {
 """By endpoint and method. A test asks for each address of a table whether it is here."""
 
 
+def words(endpoint: str, method: str) -> list[str] | None:
+    """The words that an address takes behind the question mark; None for a list, which takes many, and for
+    what is not described."""
+    shape = SHAPES.get((endpoint, method))
+    if shape is None or "list" in shape.parameters:
+        return None
+    about = [PARAMETERS.get(one, {"name": one, "in": "query"}) for one in shape.parameters]
+    return [str(one["name"]) for one in about if one["in"] == "query"]
+
+
 # The document ----------------------------------------------------------------------------------
 
 

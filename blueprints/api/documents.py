@@ -75,7 +75,9 @@ def _linked(actor: Actor, other: Live, ids: set[int]) -> dict[int, dict[str, Any
 
 def change(live: Live, one: Change) -> dict[str, Any]:
     """An entry of history, with old and new values of the fields that the table still has."""
-    values = history.values_of(live, one)
+    values = reversed(
+        history.told(live, one)
+    )  # a field that is there stands for one of its name that is gone
     return {
         "id": one.id, "record": one.record_id, "action": one.action, "person": one.person,
         "at": one.created_at.isoformat().replace("+00:00", "Z"), "trip": one.trip or None,

@@ -14,6 +14,7 @@ from werkzeug.datastructures import MIMEAccept
 from app.clock import today
 from app.errors import BadAddress, Invalid
 from app.fields import TYPES, Field
+from app.headers import uncoded
 from app.permissions import Actor
 from app.sheets import exporting, objects
 from app.tables import history, listing
@@ -50,15 +51,34 @@ def read(live: Live, args: dict[str, list[str]], accept: MIMEAccept) -> Asked:
         query = query._replace(per_page=number("limit", 1, MOST, query.per_page))
         if "fields" not in rest:
             query = query._replace(fields=documents.fields_of(live))
-        return Asked(
+        asked = Asked(
             query, args, _kind(own.get("format"), accept), _flag(own, "count"),
-            _links(live, own.get("expand", [])), _names(live, own.get("group", [])),
-            tuple((word, one) for word in TOTALS for one in _names(live, own.get(word, []))),
+            _links(live, own.get("expand", [])), _names(live, "group", own.get("group", [])),
+            tuple((word, one) for word in TOTALS for one in _names(live, word, own.get(word, []))),
         )  # fmt: skip
+        _refuse_unused(asked)
+        return asked
     except BadAddress:
         raise
     except Invalid as error:
         raise BadAddress(str(error), error.errors) from None
+
+
+STRETCH = {"limit", "per_page", "page", "count", "expand"}
+"""Words that ask for a part of a list, or more about it: not for a file, which has all that fits."""
+
+
+def _refuse_unused(asked: Asked) -> None:
+    """Raises Invalid where an address has words that would change nothing."""
+    if asked.groups or asked.totals:
+        about, idle = "groups and totals", {*STRETCH, "sort", "fields", "format"}
+    elif asked.kind != "json":
+        about, idle = f"format={asked.kind}, which has all that fits", {*STRETCH, "group", *TOTALS}
+    else:
+        return
+    if unused := [one for one in asked.args if one in idle]:
+        words = f"{unused[0]} does not go with {about}"
+        raise Invalid(f"{words}.", [(unused[0], words)])
 
 
 def _kind(given: Sequence[str] | None, accept: MIMEAccept) -> str:
@@ -87,19 +107,21 @@ def _flag(own: Mapping[str, Sequence[str]], name: str) -> bool:
     return text == "true"
 
 
-def _names(live: Live, texts: Sequence[str]) -> tuple[Field, ...]:
+def _names(live: Live, word: str, texts: Sequence[str]) -> tuple[Field, ...]:
+    """The fields that a word of an address names."""
     names = [name for text in texts for name in text.split(",") if name]
-    return tuple(listing.named_field(live, name) for name in dict.fromkeys(names))
+    return tuple(listing.named_field(live, name, word) for name in dict.fromkeys(names))
 
 
 def _links(live: Live, texts: Sequence[str]) -> tuple[Field, ...]:
-    found = _names(live, texts)
+    found = _names(live, "expand", texts)
     for one in found:
         if live.target(one) is None:
             there = ", ".join(
                 field.name for field in live.table.fields if live.target(field) is not None
             )
-            words = f"{one.name} links to nothing; what can be expanded is {there or 'nothing'}"
+            able = f"what can be expanded is {there}" if there else "this table has no links"
+            words = f"{one.name} links to no record; {able}"
             raise Invalid(f"{words}.", [("expand", words)])
     return found
 
@@ -109,7 +131,8 @@ def key_field(live: Live, name: str) -> Field:
     found = live.table.by_name.get(name)
     if found is None or found not in live.table.written or found.type.many:
         there = ", ".join(one.name for one in live.table.written if not one.type.many)
-        raise BadAddress(f"Say by which field with ?key=, one of {there}.", [("key", "a field")])
+        words = f"key says by which field records are found, one of {there}"
+        raise BadAddress(f"{words}.", [("key", words)])
     return found
 
 
@@ -211,7 +234,7 @@ def conditional(live: Live, asked: Asked, make: Callable[[], Response]) -> Respo
     """The answer, or 304 where the asker has it already: then no row is read. Only where it depends on
     nothing but the rows of the table, its declaration, and the asker's rights."""
     tag = _tag(live, asked)
-    if tag and f'W/"{tag}"' in request.headers.get("If-None-Match", ""):
+    if tag and f'W/"{tag}"' in uncoded(request.headers.get("If-None-Match", "")):
         return Response(status=304, headers={"ETag": f'W/"{tag}"'})
     made = make()
     if tag:

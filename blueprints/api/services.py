@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app import jobs
 from app.database import writing
-from app.errors import AppError, Conflict, Invalid
+from app.errors import AppError, Conflict, Forbidden, Invalid, NotFound
 from app.extensions import db, utcnow
 from app.fields import Field
 from app.fields.base import PEOPLE
@@ -36,14 +36,14 @@ class Answer(NamedTuple):
 
 
 class Refused(Invalid):
-    """Items of a batch that were refused; nothing is done. `items` are (index, part, error)."""
+    """Items that were refused, so nothing is done. `found` are (part, index, error)."""
 
-    def __init__(self, part: str, found: Sequence[tuple[int, AppError]]) -> None:
+    def __init__(self, found: Sequence[tuple[str, int, AppError]]) -> None:
         words = f"{len(found):,} of the items cannot be done, so nothing was done"
         super().__init__(f"{words}.")
         self.items = [
             {"part": part, "index": index, "status": error.status, "detail": str(error), **_fields(error)}
-            for index, error in found
+            for part, index, error in found
         ]  # fmt: skip
 
 
@@ -149,7 +149,11 @@ def _nested(actor: Actor, live: Live, field: Field, given: Any) -> Any:
         return given
     other = live.other(live.target(field) or 0).table
     with _at(field.name):
-        there = catalog.get(actor, other.tool, other.name, "create")
+        try:
+            there = catalog.get(actor, other.tool, other.name, "create")
+        except (NotFound, Forbidden):
+            words = f"{field.name} takes the number of a record here; you may not create one there"
+            raise Invalid(errors=[("", words)]) from None
         return create(actor, there, given)["id"]
 
 
@@ -171,6 +175,13 @@ def update(
     given = _with_nested(actor, live, given)
     values = bodies.values(live, given, record, whole)
     return _shown(live, records.update(actor, live, record.id, values, version))
+
+
+def restore(actor: Actor, live: Live, record_id: int) -> dict[str, Any]:
+    """Bring a deleted record back. Raises AppError."""
+    back = records.restore(actor, live, record_id)
+    db.session.refresh(back)
+    return documents.record(live.of_record(record_id), back)
 
 
 def _shown(live: Live, record: Any) -> dict[str, Any]:
@@ -198,23 +209,35 @@ def batch(actor: Actor, live: Live, body: Any) -> dict[str, Any]:
     if sum(map(len, lists.values())) > bodies.MOST_ITEMS:
         raise Invalid(f"A batch has up to {bodies.MOST_ITEMS:,} items in all.")
     new = seen.of(actor, live, "create")  # other fields may be written of a new record
-    return {
-        "created": _each("create", lists["create"], lambda one: create(actor, new, one)),
-        "updated": _each("update", lists["update"], lambda one: _update_one(actor, live, one)),
-        "deleted": _each("delete", lists["delete"], lambda one: _delete_one(actor, live, one)),
+    refused: list[tuple[str, int, AppError]] = []
+    done = {
+        "created": _each(refused, "create", lists["create"], lambda one: create(actor, new, one)),
+        "updated": _each(
+            refused, "update", lists["update"], lambda one: _update_one(actor, live, one)
+        ),
+        "deleted": _each(
+            refused, "delete", lists["delete"], lambda one: _delete_one(actor, live, one)
+        ),
     }
+    if refused:
+        raise Refused(refused)
+    return done
 
 
-def _each(part: str, items: Sequence[Any], act: Callable[[Any], Any]) -> list[Any]:
-    done, refused = [], []
+def _each(
+    refused: list[tuple[str, int, AppError]],
+    part: str,
+    items: Sequence[Any],
+    act: Callable[[Any], Any],
+) -> list[Any]:
+    """What comes of each item; those that cannot be done are noted in `refused`."""
+    done = []
     for index, one in enumerate(items):
         try:
             with records.part():
                 done.append(act(one))
         except AppError as error:
-            refused.append((index, error))
-    if refused:
-        raise Refused(part, refused)
+            refused.append((part, index, error))
     return done
 
 
@@ -247,11 +270,15 @@ def upsert(actor: Actor, live: Live, key: Field, body: Any) -> dict[str, Any]:
             counts["created"] += 1
             return create(actor, new, given)
         before, mine = found.version, live.of_record(found.id)
-        made = update(actor, mine, found, given, None, False)
+        seen_then = bodies.whole(given["version"], "version") if "version" in given else None
+        made = update(actor, mine, found, given, seen_then, False)
         counts["same" if made["version"] == before else "updated"] += 1
         return made
 
-    done = _each("items", bodies.items(body, "items"), one_of)
+    refused: list[tuple[str, int, AppError]] = []
+    done = _each(refused, "items", bodies.items(body, "items"), one_of)
+    if refused:
+        raise Refused(refused)
     return {**counts, "items": done}
 
 

@@ -3,17 +3,19 @@ is asked by the catalog and by the services."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from flask import Response, g, request, url_for
-from werkzeug.exceptions import PreconditionFailed, PreconditionRequired
+from werkzeug.exceptions import BadRequest, PreconditionFailed, PreconditionRequired
 
 from app import jobs
 from app.downloads import download
 from app.errors import NotFound, StaleForm, problem, wants_json
 from app.errors import answer as answer_error
+from app.headers import uncoded
 from app.permissions import ACTIONS, by_table, may, require, signed_in
 from app.tables import catalog, feed, history, records
 from app.tables.live import Live
@@ -21,6 +23,7 @@ from blueprints.api import bodies, bp, documents, lists, services
 from blueprints.api.services import Answer
 
 TABLE = "/v1/<tool>/<table>/"
+TAG = re.compile(r'"[^"]*"')
 RECORD = f"{TABLE}<int:record_id>"
 """Numbers of any length: with a limit here Werkzeug would answer 405 for those beyond it, and not 404."""
 
@@ -142,8 +145,7 @@ def restore(tool: str, table: str, record_id: int) -> Any:
     live = catalog.get(g.actor, tool, table, "restore")
 
     def act() -> Answer:
-        back = records.restore(g.actor, live, record_id)
-        return _saved(documents.record(live.of_record(record_id), back))
+        return _saved(services.restore(g.actor, live, record_id))
 
     return done(act)
 
@@ -221,7 +223,14 @@ def seen_version(found: Any, version: Any) -> int | None:
     if wanted.strip() == "*":
         return None
     if wanted:
-        if f'"{found.version}"' not in [one.strip() for one in wanted.split(",")]:
+        # a proxy that compresses makes an ETag weak
+        tags = [one.strip().removeprefix("W/") for one in uncoded(wanted).split(",")]
+        if not all(map(TAG.fullmatch, tags)):
+            words = (
+                f'If-Match takes the ETag that the record had, in quotes, as in "{found.version}"'
+            )
+            raise BadRequest(f"{words}.")
+        if f'"{found.version}"' not in tags:
             raise PreconditionFailed(
                 f"It is at version {found.version} by now. Read it again, then send your change."
             )
@@ -230,8 +239,11 @@ def seen_version(found: Any, version: Any) -> int | None:
         return bodies.whole(version, "version")
     if force:
         return None
+    place = (
+        "in the address as ?version=" if request.method == "DELETE" else "in the body as “version”"
+    )
     raise PreconditionRequired(
-        "Say which version you have seen: by the header If-Match, or as “version”. "
+        f"Say which version you have seen: by the header If-Match, or {place}. "
         "With ?force=true it is overwritten, whatever it is by now."
     )
 
@@ -251,10 +263,11 @@ def without_token(error: StaleForm) -> Any:
 @bp.errorhandler(records.Stale)
 def stale(error: records.Stale) -> Any:
     """What is stored, so that a program can show both."""
+    words = f"It is at version {error.record.version} by now. Read it again, then send your change."
     place = request.view_args or {}
     live = catalog.get(g.actor, place["tool"], place["table"], "list", error.record.id)
     current = documents.record(live, error.record)
-    return problem(error.status, error.title, str(error), current=current)
+    return problem(error.status, error.title, words, current=current)
 
 
 @bp.errorhandler(services.Refused)

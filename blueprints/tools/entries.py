@@ -32,7 +32,7 @@ def entries(actor: Actor, live: Live, changes: Sequence[Change], record: Any = N
     """The changes in words; those of a record that is at hand can be put back where nothing came after."""
     ids = {one.record_id for one in changes if one.record_id is not None}
     titles = services.titles(live, ids) if record is None else {}
-    values = links.seen_changes(actor, live, [history.values_of(live, one) for one in changes])
+    values = links.seen_changes(actor, live, [history.told(live, one) for one in changes])
     return [
         Entry(
             one, words.action(one), words.lines(one, found), _name(live, one, titles, found), _url(live, one),

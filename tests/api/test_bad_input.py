@@ -35,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("nothing_written")
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (b"", "no JSON"), (b"{", "no JSON"), (b"{'a': 1}", "no JSON"), (b'{"a": 1,}', "no JSON"),
+        (b"", "is empty"), (b"{", "no JSON"), (b"{'a': 1}", "no JSON"), (b'{"a": 1,}', "no JSON"),
         (b'{"city": "a", "city": "b"}', "stands twice"), (b'{"total": NaN}', "NaN is no number"),
         (b'{"total": Infinity}', "Infinity is no number"), (b'{"city": "\xff"}', "not UTF-8"),
         (b"[" * 30 + b"]" * 30, "nested deeper"), (b"[" * 100_000, "JSON"),
@@ -202,3 +202,18 @@ def test_f4_what_another_site_can_make_a_browser_send_is_refused(bob, kind):
     problem(answer, 400)
     answer = bob.post(API, data=b"{}", content_type=kind, headers={"X-CSRFToken": bob.csrf()})
     problem(answer, 415)
+
+
+def test_who_sends_no_key_is_told_how_to(app):
+    answer = app.test_client().get(API)
+    assert "Authorization: Bearer" in problem(answer, 401)["detail"]
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_the_character_nul_in_an_address_is_named(script, orders):
+    assert "NUL" in problem(script.get(f"{API}?q=%00"), 400)["detail"]
+    assert "once" in problem(script.get(f"{API}?q=a&q=b"), 400)["detail"]
+
+
+def test_the_methods_that_work_are_named(script, orders):
+    assert "GET" in problem(script.ask("DELETE", "/api/v1/"), 405)["detail"]

@@ -57,6 +57,22 @@ def test_a_feed_that_cannot_be_is_refused(script, orders, query):
     problem(script.get(f"{CHANGES}?{query}"), 400)
 
 
+def test_who_goes_on_from_what_never_was_is_told_so(script, orders):
+    assert problem(script.get(f"{CHANGES}?after=999999"), 400)["errors"][0]["field"] == "after"
+    last = all_since(script)[-1]["id"]
+    assert script.get(f"{CHANGES}?after={last}").json == {"items": [], "after": last}
+
+
+def test_what_a_field_held_is_told_after_it_was_taken_out(alice, program, script, orders):
+    designer = program("alice", "design")
+    script.ask("PATCH", f"{API}1", {"quantity": 7, "version": 1})
+    definition = designer.get(f"{API}definition").json
+    definition["fields"] = [one for one in definition["fields"] if one["name"] != "quantity"]
+    assert designer.ask("PUT", f"{API}definition", definition).status_code == 200
+    assert script.get(f"{API}1/history").json["items"][0]["changes"] == {"quantity": [2, 7]}
+    assert "(taken out)" in alice.get("/tools/orders/orders/1/history").text
+
+
 def test_a_change_that_is_committed_late_is_not_passed_over(app, script, live, people):
     """Who writes first and commits last has the lower number: until then a list is not known to be as it was."""
     alice, began, go_on = people["alice"], threading.Event(), threading.Event()

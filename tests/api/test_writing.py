@@ -11,6 +11,7 @@ from app import jobs
 from app.extensions import db, utcnow
 from app.models import Change, Reply
 from app.sessions import digest
+from app.tables import catalog
 from tests.api.conftest import API, problem, refused
 from tests.tools.conftest import declared
 
@@ -307,3 +308,58 @@ def test_a_batch_writes_of_a_new_record_what_may_be_written_of_a_new_one(
     upserted = bob.post(f"{API}upsert?key=order_no", [{"order_no": "N2", "city": "Rome"}])
     assert upserted.json["created"] == 1
     problem(bob.post(f"{API}upsert?key=order_no", [{"order_no": "N2", "city": "Cork"}]), 422)
+
+
+def test_what_a_program_is_told_it_can_send_back_as_it_came_compressed(script, orders):
+    long = {"note": "a long text " * 60, "version": 1}
+    first = script.ask("PATCH", f"{API}1", long, Accept_Encoding="gzip")
+    assert first.headers["Content-Encoding"] == "gzip"
+    again = script.ask("PATCH", f"{API}1", {"city": "Rome"}, If_Match=first.headers["ETag"])
+    assert again.status_code == 200
+    tag = f"W/{again.headers['ETag']}"  # as a proxy makes it
+    assert script.ask("PATCH", f"{API}1", {"city": "Oslo"}, If_Match=tag).status_code == 200
+
+
+@pytest.mark.parametrize("tag", ["1", "junk", '"1', 'W/1, "1"'])
+def test_an_etag_without_its_quotes_is_said_to_lack_them(script, orders, tag):
+    told = problem(script.ask("PATCH", f"{API}1", {"city": "Rome"}, If_Match=tag), 400)
+    assert '"1"' in told["detail"]
+
+
+def test_upsert_compares_a_version_that_is_sent(script, orders):
+    items = [{"order_no": "SO-20001", "city": "Rome", "version": 7}]
+    told = problem(script.post(f"{API}upsert?key=order_no", items), 422)
+    assert told["items"][0]["status"] == 409
+    items[0]["version"] = 1
+    assert script.post(f"{API}upsert?key=order_no", items).json["updated"] == 1
+
+
+def test_a_batch_says_what_is_wrong_in_all_of_its_parts(script, orders):
+    body = {
+        "create": [{"total": "x"}], "update": [{"id": 1, "city": "Rome"}], "delete": [{"id": 2, "version": 9}],
+    }  # fmt: skip
+    told = problem(script.post(f"{API}batch", body), 422)
+    assert [(one["part"], one["status"]) for one in told["items"]] == [
+        ("create", 422), ("update", 422), ("delete", 409),
+    ]  # fmt: skip
+    assert told["items"][1]["errors"] == [{"field": "version", "message": "version is missing"}]
+    assert script.get(f"{API}2").status_code == 200
+
+
+def test_what_is_wrong_stands_in_the_detail_too(script, orders):
+    assert "nope" in problem(script.post(API, {"nope": 1}), 422)["detail"]
+
+
+def test_a_restored_record_is_answered_as_it_is_read(script, orders):
+    script.ask("DELETE", f"{API}1?version=1")
+    assert script.post(f"{API}1/restore").json == script.get(f"{API}1").json
+
+
+def test_who_may_not_create_the_linked_record_is_told_so_at_its_field(app, program, made):
+    made([], name="firms", label="Firms", access="private", fields=(declared("name", "text"),))
+    with app.app_context():
+        firms = catalog.tables()["orders", "firms"].table.id
+    link = declared("firm", "link", options={"table": firms})
+    made(0, name="deals", label="Deals", fields=(declared("name", "text"), link))
+    told = refused(program("bob").post("/api/v1/orders/deals/", {"firm": {"name": "Berg"}}))
+    assert "number of a record" in told["firm"]
