@@ -295,6 +295,7 @@ def _new(actor: Actor, live: Live, values: Mapping[str, Any]) -> Any:
     _check_sight(actor, live, [(values, None)])
     counted = {one.name: _next(whole, one) for one in _given(whole)}
     record = live.model()
+    record.created_at = record.updated_at = utcnow()
     given = {name: value for name, value in found.items() if value is not None}
     _assign(whole, record, given | counted)
     db.session.add(record)

@@ -326,6 +326,13 @@ def test_an_etag_without_its_quotes_is_said_to_lack_them(script, orders, tag):
     assert '"1"' in told["detail"]
 
 
+def test_a_record_that_was_never_changed_was_changed_when_it_was_made(script, orders):
+    made = script.post(API, {"order_no": "X1"}).json
+    assert made["created_at"] == made["updated_at"]
+    changed = script.ask("PATCH", f"{API}{made['id']}", {"city": "Rome", "version": 1}).json
+    assert changed["created_at"] == made["created_at"] < changed["updated_at"]
+
+
 def test_upsert_compares_a_version_that_is_sent(script, orders):
     items = [{"order_no": "SO-20001", "city": "Rome", "version": 7}]
     told = problem(script.post(f"{API}upsert?key=order_no", items), 422)
