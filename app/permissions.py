@@ -24,6 +24,7 @@ from app.extensions import db
 from app.models import MEMBERSHIP
 from app.models import Person as PersonModel
 from app.models import Role as RoleModel
+from app.questions import Question
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -186,7 +187,7 @@ class Guarded(Protocol):
         """The grants that are left for one record; None where that is not about one."""
 
 
-_MINE = (
+_MINE = Question(
     sa.select(RoleModel.id, RoleModel.version)
     .join(MEMBERSHIP, MEMBERSHIP.c.role_id == RoleModel.id)
     .where(MEMBERSHIP.c.person_id == sa.bindparam("person"))
@@ -219,8 +220,7 @@ def roles_of(actor: Actor) -> tuple[Role, ...]:
     if actor.id not in asked:
         mine = db.session.info.get("roles found", {}).get(actor.id)
         if mine is None:
-            rows = db.session.connection().execute(_MINE, {"person": actor.id})
-            mine = [(row[0], row[1]) for row in rows]
+            mine = [(row[0], row[1]) for row in _MINE.ask(person=actor.id)]
         asked[actor.id] = _known(mine)
     return asked[actor.id]
 

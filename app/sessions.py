@@ -28,6 +28,7 @@ from app.database import writing, writing_connection
 from app.extensions import db, utcnow
 from app.models import Person, Session
 from app.permissions import Actor, roles_found, with_roles
+from app.questions import Question
 
 log = logging.getLogger("roundtrip.sessions")
 
@@ -57,8 +58,8 @@ _OPEN = with_roles(
     .join(Person, Person.id == Session.person_id)
     .where(Session.expires_at > sa.bindparam("now"), Person.active)
 )
-_FIND = _OPEN.where(Session.token_hash == sa.bindparam("hash"))
-_REPLACED = _OPEN.where(Session.previous_hash == sa.bindparam("hash"))
+_FIND = Question(_OPEN.where(Session.token_hash == sa.bindparam("hash")))
+_REPLACED = Question(_OPEN.where(Session.previous_hash == sa.bindparam("hash")))
 
 
 def digest(token: str) -> str:
@@ -110,9 +111,8 @@ def _opened(token: str, now: datetime) -> tuple[Any, str]:
     return row, token
 
 
-def _found(query: sa.Select[Any], token: str, now: datetime) -> Any:
-    asked = {"hash": digest(token), "now": now}
-    rows = db.session.connection().execute(query, asked).all()
+def _found(question: Question, token: str, now: datetime) -> Any:
+    rows = question.ask(hash=digest(token), now=now)
     if not rows:
         return None
     roles_found(rows[0].person_id, rows)

@@ -22,6 +22,7 @@ from app.errors import BadKey, Forbidden, Invalid, NotFound
 from app.extensions import db, utcnow
 from app.models import Person, Session, Token
 from app.permissions import SCOPES, Actor, require, roles_found, with_roles
+from app.questions import Question
 from app.sessions import SEEN_EVERY, digest
 
 log = logging.getLogger("roundtrip.tokens")
@@ -30,7 +31,7 @@ PREFIX, LETTERS, RANDOM, CHECK = "rt_", string.digits + string.ascii_letters, 32
 LONGEST_NAME, MOST, MOST_DAYS, USUAL_DAYS = 100, 50, 3_650, 90
 UNKNOWN = "This key is not known, or not any more: it has expired, was revoked, or its person is disabled."
 
-_FIND = with_roles(
+_FIND = Question(with_roles(
     sa.select(
         Token.id, Token.scope, Token.tables, Token.last_used_at, Person.id, Person.name, Person.email,
         Person.admin, Person.timezone, Person.formats,
@@ -41,7 +42,7 @@ _FIND = with_roles(
         sa.or_(Token.expires_at.is_(None), Token.expires_at > sa.bindparam("now")),
         Person.active,
     )
-)  # fmt: skip
+))  # fmt: skip
 
 
 def new_key() -> str:
@@ -69,8 +70,7 @@ def is_key(text: str) -> bool:
 def actor_of(key: str) -> Actor:
     """Who asks with this key. Raises BadKey."""
     now = utcnow()
-    asked = {"hash": digest(key), "now": now}
-    rows = db.session.connection().execute(_FIND, asked).all() if is_key(key) else []
+    rows = _FIND.ask(hash=digest(key), now=now) if is_key(key) else ()
     if not rows:
         raise BadKey(UNKNOWN)
     row = rows[0]

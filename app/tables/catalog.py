@@ -23,6 +23,7 @@ from app.fields.base import PEOPLE
 from app.fields.names import table_name
 from app.models import Change, Definition, Tool
 from app.permissions import Actor, may, require
+from app.questions import Question
 from app.tables import ddl, seen, written
 from app.tables.live import PEOPLE_TABLE, Live, pairs, sql_table
 from app.tables.table import Table, check
@@ -43,8 +44,7 @@ class OpenTool(NamedTuple):
 
 IN_USE = ("live", "written")
 _DEFINITIONS, _TOOLS = sa.inspect(Definition).local_table, sa.inspect(Tool).local_table
-# of columns, and run on the connection: what every page asks is not worth the way through the session
-_VERSIONS = (
+_VERSIONS = Question(
     sa.select(
         _DEFINITIONS.c.id, _DEFINITIONS.c.version, _DEFINITIONS.c.sql_name, _DEFINITIONS.c.state,
         _TOOLS.c.name, _TOOLS.c.label,
@@ -69,7 +69,7 @@ def tables() -> Mapping[tuple[str, str], Live]:
     found: Mapping[tuple[str, str], Live] | None = db.session.info.get("tables")
     if found is None:
         known: _Known = current_app.extensions.get("tables", _Known())
-        rows = db.session.connection().execute(_VERSIONS).all()
+        rows = _VERSIONS.ask()
         if rows != known.rows:
             known = _renew(known, rows)
         db.session.info["tools"] = known.tools

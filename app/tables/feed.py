@@ -30,7 +30,9 @@ def since(actor: Actor, live: Live, after: int, limit: int) -> tuple[list[Change
     require(actor, "history", live.table)
     found, last, top = list[Change](), after, _top()
     if after > history.newest(live):
-        words = "after is beyond the newest change; read the list anew, and the changes from after=0"
+        words = (
+            "after is beyond the newest change; read the list anew, and the changes from after=0"
+        )
         raise BadAddress(f"{words}.", [("after", words)])
     for _ in range(MOST_BLOCKS):
         block = _block(live, last, top, limit)

@@ -22,6 +22,7 @@ from app.fields import Field
 from app.fields.base import UnreadText
 from app.models import Change
 from app.permissions import NOBODY, Actor, require
+from app.questions import Question
 from app.tables import catalog
 from app.tables.live import Live
 from app.tables.table import SYSTEM
@@ -217,12 +218,14 @@ def _page(wanted: sa.ColumnElement[bool], live: Live, before: int) -> Sequence[C
     return db.session.scalars(query.order_by(Change.id.desc()).limit(PER_PAGE)).all()
 
 
-_NEWEST = sa.select(sa.func.max(_CHANGES.c.id)).where(_CHANGES.c.table_id == sa.bindparam("table"))
+_NEWEST = Question(
+    sa.select(sa.func.max(_CHANGES.c.id)).where(_CHANGES.c.table_id == sa.bindparam("table"))
+)
 
 
 def newest(live: Live) -> int:
     """The number of the table's newest change."""
-    return db.session.connection().scalar(_NEWEST, {"table": live.table.id}) or 0
+    return _NEWEST.ask(table=live.table.id)[0][0] or 0
 
 
 def settled(live: Live) -> int | None:

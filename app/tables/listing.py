@@ -22,6 +22,7 @@ from app.errors import BadAddress, Invalid, NotFound
 from app.extensions import db
 from app.fields import Field, lookups
 from app.permissions import Actor, may, require
+from app.questions import Question
 from app.tables import history, seen
 from app.tables.live import Live
 from app.tables.seen import GONE
@@ -191,7 +192,7 @@ def page(actor: Actor, live: Live, query: Query) -> Page:
     if query.page.startswith(("after-", "before-")):
         return _page_by_key(live, query, wanted, found, total)
     first = (_page_number(query.page) - 1) * query.per_page + 1
-    rows = _run(_numbered(live, query, wanted), limit=query.per_page, offset=first - 1)
+    rows = _numbered(live, query, wanted).ask(limit=query.per_page, offset=first - 1)
     return _page(live, query, rows, first, found, total)
 
 
@@ -210,7 +211,7 @@ def stretch(
     else:
         place = (_page_number(query.page) - 1) * query.per_page + 1
         found = _numbered(live, query, wanted, stored)
-        rows = _run(found, stored and not query.sort, limit=one_more.per_page, offset=place - 1)
+        rows = found.ask(limit=one_more.per_page, offset=place - 1)
     kept, following = rows[: query.per_page], ""
     if len(rows) > len(kept):
         following = _neighbour(live, "after", query, kept[-1], place + len(kept))
@@ -285,8 +286,10 @@ def one(
     about = ("one", fields, stored)
     if about not in live.memo:
         wanted = live.columns["id"] == sa.bindparam("record", type_=sa.Integer)
-        live.memo[about] = _select(live, Query(fields=fields), wanted, stored=stored)
-    rows = _run(live.memo[about], stored, record=record_id) if 0 < record_id < 2**31 else ()
+        live.memo[about] = Question(
+            _select(live, Query(fields=fields), wanted, stored=stored), plain=stored
+        )
+    rows = live.memo[about].ask(record=record_id) if 0 < record_id < 2**31 else ()
     if not rows:
         raise NotFound(GONE)
     return rows[0]  # type: ignore[no-any-return]
@@ -355,26 +358,27 @@ def _page_by_key(live: Live, query: Query, wanted: Any, found: int, total: int) 
     return _page(live, query, rows, place, found, total)
 
 
-def _run(query: sa.Select[Any], plain: bool = False, **values: int) -> Sequence[Any]:
+def _run(query: sa.Select[Any], plain: bool = False) -> Sequence[Any]:
     """The rows; `plain`: as the driver gives them, where all of them is only passed on."""
-    found = db.session.connection().execute(query, values)
+    found = db.session.connection().execute(query)
     return found.cursor.fetchall() if plain else found.all()
 
 
 def _numbered(
     live: Live, query: Query, wanted: sa.ColumnElement[bool] | None, stored: bool = False
-) -> sa.Select[Any]:
-    """The rows of a page by number; the statement of a list without conditions is made once."""
+) -> Question:
+    """The rows of a page by number; the question of a list without conditions is made once."""
     about, plain = ("select", query.fields, query.sort, stored), not (query.q or query.filters)
     if plain and about in live.memo:
-        found: sa.Select[Any] = live.memo[about]
-        return found
+        known: Question = live.memo[about]
+        return known
     limit, offset = (
         sa.bindparam("limit", type_=sa.Integer),
         sa.bindparam("offset", type_=sa.BigInteger),
     )
     wanted = _first_of_each(live, query, limit + offset) if _is_short(live, query) else wanted
-    found = _select(live, query, wanted, stored=stored).limit(limit).offset(offset)
+    rows = _select(live, query, wanted, stored=stored).limit(limit).offset(offset)
+    found = Question(rows, plain=stored and not query.sort)
     if plain and len(live.memo) < MOST_KEPT:
         live.memo[about] = found
     return found
