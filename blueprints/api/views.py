@@ -3,6 +3,7 @@ is asked by the catalog and by the services."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -23,6 +24,8 @@ from blueprints.api.services import Answer
 TABLE = "/v1/<tool>/<table>/"
 RECORD = f"{TABLE}<int:record_id>"
 """Numbers of any length: with a limit here Werkzeug would answer 405 for those beyond it, and not 404."""
+COMPRESSED = re.compile(':(gzip|br|zstd|deflate)"')
+"""What compression adds to an ETag."""
 
 
 def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -142,8 +145,7 @@ def restore(tool: str, table: str, record_id: int) -> Any:
     live = catalog.get(g.actor, tool, table, "restore")
 
     def act() -> Answer:
-        back = records.restore(g.actor, live, record_id)
-        return _saved(documents.record(live.of_record(record_id), back))
+        return _saved(services.shown(g.actor, live, records.restore(g.actor, live, record_id)))
 
     return done(act)
 
@@ -221,7 +223,8 @@ def seen_version(found: Any, version: Any) -> int | None:
     if wanted.strip() == "*":
         return None
     if wanted:
-        if f'"{found.version}"' not in [one.strip() for one in wanted.split(",")]:
+        plain = COMPRESSED.sub('"', wanted)
+        if f'"{found.version}"' not in [one.strip() for one in plain.split(",")]:
             raise PreconditionFailed(
                 f"It is at version {found.version} by now. Read it again, then send your change."
             )
@@ -250,11 +253,13 @@ def without_token(error: StaleForm) -> Any:
 
 @bp.errorhandler(records.Stale)
 def stale(error: records.Stale) -> Any:
-    """What is stored, so that a program can show both."""
+    """What is stored, so that a program can show both; 412 where the version was that of `If-Match`."""
     place = request.view_args or {}
     live = catalog.get(g.actor, place["tool"], place["table"], "list", error.record.id)
     current = documents.record(live, error.record)
-    return problem(error.status, error.title, str(error), current=current)
+    old = PreconditionFailed if request.headers.get("If-Match") else None
+    status, title = (412, old().name) if old else (error.status, error.title)
+    return problem(status, title, str(error), current=current)
 
 
 @bp.errorhandler(services.Refused)

@@ -248,21 +248,22 @@ def on_postgresql(postgresql_url, tmp_path):
     app = create_app({"INSTANCE": tmp_path, "TESTING": True, "DATABASE_URL": postgresql_url})
     with app.app_context():
         database.upgrade(app)
-        yield app
-        db.session.remove()
+    yield app
+    with app.app_context():
         db.engine.dispose()
 
 
 def test_people_sign_in_on_postgresql_and_the_trip_times_its_driver(on_postgresql):
-    person = people.add("bob@example.com", "Bob", password="several good words")
-    token = sessions.begin(person.id, "test", "")
+    with on_postgresql.app_context():
+        person = people.add("bob@example.com", "Bob", password="several good words")
+        token = sessions.begin(person.id, "test", "")
     client = on_postgresql.test_client()
     with client.session_transaction() as session:
         session["_user_id"] = token
     answer = client.get("/auth/account", buffered=True)
     check = TripCheck(on_postgresql.extensions["trips"].find(answer.headers["X-Trip-Id"]))
     # who asks, which tables there are, and, the first time in a process, two for what they are declared as
-    check.queries(5)
+    check.queries(4)
     query = next(query for query in check.data["queries"] if query["kind"] == "query")
     assert (query["rows"], query["where"]) == (1, "hooks.person")
     assert query["us"] > 0

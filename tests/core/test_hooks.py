@@ -15,7 +15,6 @@ from flask import Blueprint, Response
 from app import create_app, hooks
 from app.hooks import AFTER, BEFORE
 from app.permissions import PUBLIC, public, right_of
-from app.tables import catalog
 from tests.conftest import running, sign_in
 
 
@@ -189,19 +188,11 @@ def test_forwarded_headers_count_only_behind_a_declared_proxy(instance):
         list(running(app))
 
 
-def catalog_of(app):
-    with app.app_context():
-        return catalog.tables()
-
-
-def test_signed_in_people_cost_three_queries_and_static_files_none(app, trip_of):
+def test_signed_in_people_cost_two_queries_and_static_files_none(app, trip_of):
     bob = sign_in(app, "bob")
     trip_of(bob.get("/static/roundtrip.css")).queries(0)
     bob.get("/auth/account")  # the first request of a process reads what tables are declared as
-    some = bool(catalog_of(app))  # where there is no table, nobody asks for roles
-    check = trip_of(bob.get("/auth/account")).queries(
-        2 + some
-    )  # session, tables of the rail, roles
+    check = trip_of(bob.get("/auth/account")).queries(2)  # who asks, with roles; tables of the rail
     assert check.data["queries"][1]["where"] == "hooks.person"
 
 

@@ -7,9 +7,9 @@ def test_bob_changes_his_name(bob):
     assert "Bobby" in bob.get("/auth/account").text
 
 
-def test_the_list_of_sessions_needs_four_queries(bob, trip_of):
+def test_the_list_of_sessions_needs_three_queries(bob, trip_of):
     bob.get("/auth/sessions")  # the first request of a process reads which tables there are
-    trip_of(bob.get("/auth/sessions")).queries(4).no_n_plus_one().blocked_by(None)
+    trip_of(bob.get("/auth/sessions")).queries(3).no_n_plus_one().blocked_by(None)
 
 
 def test_a_form_without_a_token_is_stopped(bob, trip_of):
