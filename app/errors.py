@@ -202,7 +202,7 @@ def database_error(error: sqlalchemy.exc.DBAPIError) -> Any:
     now: nothing was saved, trying again may work. A statement that is wrong is an error of ours.
     """
     words = str(error.orig)
-    if _SWAPPED.search(words):
+    if _SWAPPED.search(words.partition("\n")[0]):  # what follows of a deadlock names tables too
         log.warning("database: %s", words)
         detail = (
             "A table was changed while this was made, so nothing was saved. Load the page again."
@@ -281,7 +281,8 @@ def problem(status: int, title: str, detail: str, **more: Any) -> Response:
         "trip": g.get("trip_id"),
     }
     text = json.dumps(body, ensure_ascii=False)
-    return Response(text, status, mimetype="application/problem+json")
+    sayable = text.encode(errors="replace")  # what was sent may have half a pair of UTF-16
+    return Response(sayable, status, mimetype="application/problem+json")
 
 
 def _page(status: int, title: str, detail: str, cure: str) -> Response:

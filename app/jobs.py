@@ -136,13 +136,16 @@ def enqueue(actor: Actor, kind: str, title: str, arguments: dict[str, Any], tota
 
 @sa.event.listens_for(so.Session, "after_commit")
 def _push(session: so.Session) -> None:
+    if session.in_nested_transaction():  # a part of it, which is done and not committed
+        return
     for job_id in session.info.pop("jobs", ()):
         push(job_id)
 
 
 @sa.event.listens_for(so.Session, "after_rollback")
 def _push_nothing(session: so.Session) -> None:
-    session.info.pop("jobs", None)
+    if not session.in_nested_transaction():
+        session.info.pop("jobs", None)
 
 
 def push(job_id: int) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
+import sqlalchemy.orm as so
 from flask import current_app
 from flask_login import UserMixin
 
@@ -246,8 +247,19 @@ def _newest(known: Mapping[tuple[int, int], Role], id: int) -> Role | None:
 
 def forget() -> None:
     """Ask the database again at the next look."""
-    db.session.info.pop("roles", None)
-    db.session.info.pop("roles found", None)
+    _forget(db.session())
+
+
+def _forget(session: so.Session) -> None:
+    session.info.pop("roles", None)
+    session.info.pop("roles found", None)
+
+
+@sa.event.listens_for(so.Session, "after_rollback")
+def _forget_with_the_rest(session: so.Session) -> None:
+    """`writing` begins so: what it decides on, it asks itself."""
+    if not session.in_nested_transaction():
+        _forget(session)
 
 
 def grants(actor: Actor, table: Guarded) -> tuple[Grant, ...]:

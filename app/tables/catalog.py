@@ -13,6 +13,7 @@ from secrets import token_hex
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+import sqlalchemy.orm as so
 from flask import current_app
 
 from app import database, permissions
@@ -68,10 +69,14 @@ def tables() -> Mapping[tuple[str, str], Live]:
     """The tables that are live as of this request, by tool and name: one query a request."""
     found: Mapping[tuple[str, str], Live] | None = db.session.info.get("tables")
     if found is None:
-        known: _Known = current_app.extensions.get("tables", _Known())
+        renewed: _Known | None = db.session.info.get("renewed")
+        known = renewed or current_app.extensions.get("tables", _Known())
         rows = _VERSIONS.ask()
         if rows != known.rows:
             known = _renew(known, rows)
+            db.session.info["renewed"] = known
+            if not db.session.info.get("writing"):
+                _publish(db.session())
         db.session.info["tools"] = known.tools
         db.session.info["tables"] = found = known.named
     return found
@@ -91,11 +96,23 @@ def _renew(known: _Known, rows: Sequence[Any]) -> _Known:
     changed = {*fresh} | (known.tables.keys() - current.keys())
     found |= {one.declared.id: one for one in _readers(found, changed)}
     named = {(one.declared.tool, one.declared.name): one for one in found.values()}
-    known = _Known(rows, found, named, {row.name: row.label for row in there})
-    current_app.extensions["tables"] = known
     if changed:
         db.engine.clear_compiled_cache()
-    return known
+    return _Known(rows, found, named, {row.name: row.label for row in there})
+
+
+@sa.event.listens_for(so.Session, "after_commit")
+def _publish(session: so.Session) -> None:
+    """The process takes over what a transaction has made new when that is committed: what is taken back
+    never was, and its numbers come again."""
+    if not session.in_nested_transaction() and (known := session.info.pop("renewed", None)):
+        current_app.extensions["tables"] = known
+
+
+@sa.event.listens_for(so.Session, "after_rollback")
+def _take_back(session: so.Session) -> None:
+    if not session.in_nested_transaction() and session.info.pop("renewed", None):
+        session.info.pop("tables", None)
 
 
 def _readers(known: Mapping[int, Live], changed: set[int]) -> list[Live]:

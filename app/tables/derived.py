@@ -28,6 +28,7 @@ class Derived(FieldType):
     """A field that is worked out, whatever the type of its values."""
 
     writable, alone, names_records, variants, usual = False, False, False, {}, {}
+    given = False  # also where its values are numbers that the app gives to others
     values: FieldType
     """The type of its values, once that is found."""
 

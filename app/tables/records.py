@@ -426,8 +426,9 @@ def _next(live: Live, field: Field) -> int:
 
 
 def _locked(live: Live, record_id: int, version: int | None) -> Any:
+    """A record, held, as it is by now: whoever held it before may have changed what was read of it."""
     query = sa.select(live.model).where(live.sql.c.id == record_id).with_for_update()
-    found = db.session.scalar(query)
+    found = db.session.scalar(query.execution_options(populate_existing=True))
     if found is None:
         raise NotFound(GONE)
     if version is not None and found.version != version:
@@ -461,7 +462,8 @@ def _flush(live: Live, record: Any = None) -> None:
     try:
         db.session.flush()
     except IntegrityError as error:
-        words = str(error.orig)  # ends with <table>.<column>, or has Key (<column>)=(…)
+        # ends with <table>.<column>, or has Key (<column>)=(…), where a word of SQL is in quotes
+        words = str(error.orig).replace('("', "(").replace('")=(', ")=(")
         taken = [
             one for one in values if words.endswith(f".{one.name}") or f"({one.name})=(" in words
         ]
@@ -530,11 +532,10 @@ def _kept(live: Live, change: Change) -> tuple[dict[str, Any], list[str]]:
 
 def _go_on_counting(live: Live, record: Any, change: Change) -> None:
     """A restored record gets a version that nobody has seen; SQLAlchemy begins with 1 again."""
-    version = change.data["_record"]["version"] + 1
-    db.session.execute(
-        sa.update(live.sql).where(live.sql.c.id == record.id).values(version=version)
-    )
-    set_committed_value(record, "version", version)
+    now = {"version": change.data["_record"]["version"] + 1, "updated_at": utcnow()}
+    db.session.execute(sa.update(live.sql).where(live.sql.c.id == record.id).values(now))
+    for name, value in now.items():
+        set_committed_value(record, name, value)
 
 
 # What links to a record ------------------------------------------------------------------------

@@ -92,8 +92,10 @@ class Table:
     @cached_property
     def stored(self) -> tuple[Field, ...]:
         """The fields with a column or pairs of their own, whose changes history keeps."""
-        fields = self.fields
-        return tuple(one for one in fields if one.type.column(one) is not None or one.type.many)
+        return tuple(
+            one for one in self.fields
+            if one.type.column(one) is not None or one.type.many and one.type.writable
+        )  # fmt: skip
 
     @property
     def needs(self) -> set[int]:

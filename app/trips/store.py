@@ -54,6 +54,8 @@ class Store:
         self._queue.append(trip)
         self._idle.clear()
         self._wake.set()
+        if len(self._queue) > QUEUE // 2:
+            self._hurry.set()
         if self._pid != os.getpid():  # the first trip of this process
             self._pid = os.getpid()
             threading.Thread(target=self._write_on, name="trips", daemon=True).start()

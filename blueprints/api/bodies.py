@@ -104,13 +104,13 @@ def values(
     live: Live, body: Mapping[str, Any], record: Any = None, whole_record: bool = False
 ) -> dict[str, Any]:
     """The values of a body, by field. What nobody writes may stand there as it is; with `whole_record`
-    fields that are left out are blank. Raises Invalid with all that is wrong."""
+    fields that are left out are blank, but for what the app gives. Raises Invalid with all that is wrong."""
     found, errors = {}, []
     fields = {one.name: one for one in live.table.written}
     for name, given in body.items():
         try:
             if name in fields:
-                found[name] = _value(fields[name], given)
+                found[name] = value(fields[name], given)
             else:
                 _check_unwritten(live, name, given, record)
         except Invalid as error:
@@ -118,11 +118,14 @@ def values(
     if errors:
         raise Invalid(errors=errors)
     if whole_record:
-        found |= {name: None for name in fields if name not in found}
+        found |= {
+            name: None for name, one in fields.items() if not (name in found or one.type.given)
+        }
     return found
 
 
-def _value(field: Field, given: Any) -> Any:
+def value(field: Field, given: Any) -> Any:
+    """The value of a field that JSON means. Raises Invalid."""
     try:
         return field.type.from_json(given, field)
     except (ValueError, OverflowError, RecursionError, TypeError) as error:

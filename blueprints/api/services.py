@@ -129,7 +129,7 @@ def create(actor: Actor, live: Live, body: Any) -> dict[str, Any]:
     """A record from a body, in which a link may be an object: that is created first. Raises AppError."""
     given = _with_nested(actor, live, bodies.an_object(body))
     made = records.create(actor, live, bodies.values(live, given))
-    return _shown(live, made)
+    return shown(actor, live, made)
 
 
 def _with_nested(actor: Actor, live: Live, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,19 +174,13 @@ def update(
     given = {name: one for name, one in bodies.an_object(body).items() if name != "version"}
     given = _with_nested(actor, live, given)
     values = bodies.values(live, given, record, whole)
-    return _shown(live, records.update(actor, live, record.id, values, version))
+    return shown(actor, live, records.update(actor, live, record.id, values, version))
 
 
-def restore(actor: Actor, live: Live, record_id: int) -> dict[str, Any]:
-    """Bring a deleted record back. Raises AppError."""
-    back = records.restore(actor, live, record_id)
-    db.session.refresh(back)
-    return documents.record(live.of_record(record_id), back)
-
-
-def _shown(live: Live, record: Any) -> dict[str, Any]:
+def shown(actor: Actor, live: Live, record: Any) -> dict[str, Any]:
     """A record as JSON, as whoever has written it sees it by now: read again where the database may have
     made something of it."""
+    live = catalog.get(actor, live.table.tool, live.table.name)
     whole = live.whole
     if whole.written or any(one.name not in whole.sql.c for one in whole.table.fields):
         db.session.flush()
@@ -262,9 +256,9 @@ def upsert(actor: Actor, live: Live, key: Field, body: Any) -> dict[str, Any]:
 
     def one_of(item: Any) -> dict[str, Any]:
         given = bodies.an_object(item)
-        if given.get(key.name) is None:
+        value = bodies.value(key, given.get(key.name))
+        if value is None:
             raise Invalid(errors=[(key.name, f"{key.name} is the key, so it must have a value")])
-        value = key.type.from_json(given[key.name], key)
         found = _by_key(actor, live, key, value)
         if found is None:
             counts["created"] += 1

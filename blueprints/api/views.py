@@ -145,7 +145,7 @@ def restore(tool: str, table: str, record_id: int) -> Any:
     live = catalog.get(g.actor, tool, table, "restore")
 
     def act() -> Answer:
-        return _saved(services.restore(g.actor, live, record_id))
+        return _saved(services.shown(g.actor, live, records.restore(g.actor, live, record_id)))
 
     return done(act)
 
@@ -262,12 +262,14 @@ def without_token(error: StaleForm) -> Any:
 
 @bp.errorhandler(records.Stale)
 def stale(error: records.Stale) -> Any:
-    """What is stored, so that a program can show both."""
+    """What is stored, so that a program can show both; 412 where the version was that of `If-Match`."""
     words = f"It is at version {error.record.version} by now. Read it again, then send your change."
     place = request.view_args or {}
     live = catalog.get(g.actor, place["tool"], place["table"], "list", error.record.id)
     current = documents.record(live, error.record)
-    return problem(error.status, error.title, words, current=current)
+    old = PreconditionFailed if request.headers.get("If-Match") else None
+    status, title = (412, old().name) if old else (error.status, error.title)
+    return problem(status, title, words, current=current)
 
 
 @bp.errorhandler(services.Refused)

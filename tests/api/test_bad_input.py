@@ -12,10 +12,6 @@ from app.models import Change, Token
 from tests.api.conftest import API, problem, refused
 from tests.tools.conftest import declared
 
-pytestmark = pytest.mark.parametrize("on_each_database", ["sqlite"], indirect=True)
-"""What is asked here does not depend on the database."""
-
-
 LARGE = 10**400
 
 
@@ -27,7 +23,11 @@ def nothing_written(app, orders):
         assert db.session.query(Change).count() == 1
 
 
-pytestmark = pytest.mark.usefixtures("nothing_written")
+pytestmark = [
+    pytest.mark.parametrize("on_each_database", ["sqlite"], indirect=True),
+    pytest.mark.usefixtures("nothing_written"),
+]
+"""What is asked here does not depend on the database."""
 
 # Bodies ----------------------------------------------------------------------------------------
 
@@ -48,6 +48,17 @@ def test_d11_what_is_no_json_is_a_400_that_says_why(script, body, words):
     for method, url in (("POST", API), ("PATCH", f"{API}1"), ("POST", f"{API}batch")):
         told = problem(script.ask(method, url, body), 400)
         assert words in told["detail"]
+
+
+@pytest.mark.parametrize(
+    ("url", "body"),
+    [
+        (API, {"\ud800": 1}), (API, {"order_no": "\ud800"}), (API, {"status": "\ud800"}),
+        (f"{API}batch", {"\ud800": []}), (f"{API}batch", {"create": [{"\udc00": 1}]}),
+    ],
+)  # fmt: skip
+def test_d11_half_a_letter_is_refused_wherever_it_stands(script, url, body):
+    problem(script.post(url, body), 422)
 
 
 @pytest.mark.parametrize("body", [b"[]", b"1", b'"x"', b"null", b"true", b"[{}]"])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from app import jobs
 from app.extensions import db, utcnow
@@ -111,6 +113,49 @@ def test_two_who_write_at_once_do_not_overwrite_each_other(app, program, orders)
     for one in threads:
         one.join()
     assert sorted(answers) == [200, 409, 409, 409]
+
+
+def test_the_etag_of_an_answer_that_was_compressed_is_its_version_too(script, orders):
+    script.ask("PATCH", f"{API}1", {"note": "long " * 1_000, "version": 1})
+    read = script.get(f"{API}1", Accept_Encoding="gzip")
+    assert read.headers["Content-Encoding"] == "gzip" and "2" in read.headers["ETag"]
+    etag = read.headers["ETag"]
+    assert script.ask("PATCH", f"{API}1", {"city": "Rome"}, If_Match=etag).status_code == 200
+    problem(script.ask("PATCH", f"{API}1", {"city": "Oslo"}, If_Match=etag), 412)
+
+
+@pytest.mark.parametrize("on_each_database", ["postgresql"], indirect=True)
+def test_who_has_waited_for_another_goes_on_from_what_that_one_has_written(app, script, orders):
+    answers = []
+
+    def ask(*arguments, **headers):
+        answers.append(script.ask(*arguments, **headers))
+
+    for arguments, headers in (
+        (("PATCH", f"{API}1?force=true", {"city": "Rome"}), {}),
+        (("POST", f"{API}upsert?key=order_no", [{"order_no": "SO-20001", "city": "Oslo"}]), {}),
+        (("PATCH", f"{API}1", {"city": "Cork"}), {"If_Match": '"5"'}),
+    ):
+        with app.app_context(), db.engine.connect() as other:
+            other.execute(sa.text("UPDATE orders__orders SET version = version + 1 WHERE id = 1"))
+            waiting = threading.Thread(target=ask, args=arguments, kwargs=headers)
+            waiting.start()
+            _until_somebody_waits(app)
+            other.commit()
+            waiting.join()
+    assert [one.status_code for one in answers] == [200, 200, 412]
+    assert [one["city"] for one in (answers[0].json, *answers[1].json["items"])] == ["Rome", "Oslo"]
+    assert answers[2].json["current"]["version"] == 6
+
+
+def _until_somebody_waits(app):
+    asked = sa.text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        with app.app_context(), db.engine.connect() as connection:
+            if connection.scalar(asked):
+                return
+        time.sleep(0.02)
 
 
 # Once ------------------------------------------------------------------------------------------
@@ -224,9 +269,12 @@ def test_upsert_refuses_a_key_that_names_none_or_several(script, orders):
         problem(script.post(f"{API}upsert{query}", []), 400)
     script.post(API, {"order_no": "N1", "city": "Cork"})
     script.post(API, {"order_no": "N2", "city": "Cork"})
-    told = problem(script.post(f"{API}upsert?key=city", [{"city": "Cork"}, {"city": None}]), 422)
+    script.post(API, {"order_no": "N3"})
+    blank = [{"city": None}, {"city": ""}, {"city": " "}, {}]
+    told = problem(script.post(f"{API}upsert?key=city", [{"city": "Cork"}, *blank]), 422)
     assert "several records" in told["items"][0]["errors"][0]["message"]
-    assert "must have a value" in told["items"][1]["errors"][0]["message"]
+    for item in told["items"][1:]:
+        assert "must have a value" in item["errors"][0]["message"]
 
 
 @pytest.fixture
@@ -370,3 +418,26 @@ def test_who_may_not_create_the_linked_record_is_told_so_at_its_field(app, progr
     made(0, name="deals", label="Deals", fields=(declared("name", "text"), link))
     told = refused(program("bob").post("/api/v1/orders/deals/", {"firm": {"name": "Berg"}}))
     assert "number of a record" in told["firm"]
+
+
+def test_an_answer_shows_what_one_sees_of_the_record_as_it_is_now(app, made, people, program):
+    from app import roles
+    from app.people import set_roles
+    from app.permissions import EDITING, Grant
+    from app.tables import catalog
+
+    made(1, access="private")
+    with app.app_context():
+        table = catalog.tables()["orders", "orders"].table
+        total, about = table.by_name["total"].id, {"tool": "orders", "table": table.id}
+        lines = [
+            Grant("", EDITING, rule='status != "Shipped"', **about),
+            Grant("", EDITING, hidden=frozenset({total}), **about),
+        ]
+        role = roles.create(people["alice"], "Packers", "", (), lines)
+        set_roles(people["bob"].id, [role.id], people["alice"])
+    bob = program("bob")
+    for status in ("Shipped", "Open"):
+        answer = bob.ask("PATCH", f"{API}1?force=true", {"status": status})
+        assert answer.json == bob.get(f"{API}1").json
+        assert ("total" in answer.json) == (status == "Open")

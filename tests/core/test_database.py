@@ -249,14 +249,15 @@ def on_postgresql(postgresql_url, tmp_path):
     app = create_app({"INSTANCE": tmp_path, "TESTING": True, "DATABASE_URL": postgresql_url})
     with app.app_context():
         database.upgrade(app)
-        yield app
-        db.session.remove()
+    yield app
+    with app.app_context():
         db.engine.dispose()
 
 
 def test_people_sign_in_on_postgresql_and_the_trip_times_its_driver(on_postgresql):
-    person = people.add("bob@example.com", "Bob", password="several good words")
-    token = sessions.begin(person.id, "test", "")
+    with on_postgresql.app_context():
+        person = people.add("bob@example.com", "Bob", password="several good words")
+        token = sessions.begin(person.id, "test", "")
     client = on_postgresql.test_client()
     with client.session_transaction() as session:
         session["_user_id"] = token

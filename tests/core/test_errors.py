@@ -154,3 +154,11 @@ def test_an_error_leads_back_to_the_page_of_ours_that_one_came_from(client, came
     page = client.get("/raise/conflict", headers={"Referer": came} if came else {}).text
     assert ("Go back" in page) == bool(back)
     assert f'href="{back}">Go back' in page if back else "elsewhere" not in page
+
+
+def test_a_deadlock_is_not_told_as_a_table_that_was_changed(app):
+    words = 'deadlock detected\nCONTEXT:  while locking tuple (0,1) in relation "crew__people"'
+    error = sqlalchemy.exc.OperationalError("UPDATE x", {}, Exception(words))
+    with app.test_request_context("/api/v1/"):
+        answer = errors.database_error(error)
+    assert answer.status_code == 503 and "busy" in answer.json["detail"]

@@ -148,6 +148,17 @@ def test_a_full_queue_counts_what_it_drops(tmp_path):
     assert full.dropped == 1
 
 
+def test_many_trips_at_once_are_written_before_the_queue_is_full(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "PAUSE", 60)
+    busy = store.Store(tmp_path / "trips.sqlite")
+    trip = Trip("GET", "/", time.perf_counter_ns())
+    trip.end()
+    for _ in range(store.QUEUE // 2 + 1):
+        busy.put(trip)
+    assert busy._idle.wait(10)
+    assert busy.dropped == 0 and len(busy.rows()) == 1
+
+
 @pytest.mark.parametrize(
     ("limit", "value"), [("MAX_TRIPS", 250), ("MAX_BYTES", 150_000), ("MAX_DAYS", 0)]
 )

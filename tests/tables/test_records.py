@@ -131,7 +131,7 @@ def test_strangers_get_what_the_access_says_and_the_maker_everything(people, thi
 
 
 def test_the_field_is_named_whose_value_is_taken_and_no_other(people):
-    names = ("no", "order_no", "thing")
+    names = ("no", "order_no", "thing", "position", "time")  # the last two are words of PostgreSQL
     fields = tuple(declared(name, "code", unique=True) for name in names)
     table = Table(0, 0, "things", "thing", "Thing", fields, owner_id=people["bob"].id)
     with writing():

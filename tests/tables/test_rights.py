@@ -18,7 +18,7 @@ from app import permissions, roles
 from app.database import writing
 from app.errors import AppError, BadAddress, Conflict, Forbidden, Invalid, NotFound
 from app.extensions import db
-from app.models import Person
+from app.models import MEMBERSHIP, Person
 from app.people import all_roles, set_roles
 from app.permissions import ACTIONS, Actor, Grant, may
 from app.sheets.merging import merge
@@ -169,6 +169,18 @@ def test_a_further_role_never_takes_anything_away(people, table, some, more):
         return found
 
     assert seen_with(both[0]) <= seen_with(*both)
+
+
+def test_a_role_that_was_taken_away_meanwhile_decides_nothing_in_a_transaction_that_writes(people):
+    role = roles.create(people["alice"], "Short", "", ["trips"], [])
+    set_roles(people["bob"].id, [role.id], people["alice"])
+    db.session.remove()
+    assert may(people["bob"], "trips")
+    with db.engine.connect() as other:
+        other.execute(MEMBERSHIP.delete())
+        other.commit()
+    with writing():
+        assert not may(people["bob"], "trips")
 
 
 def test_without_a_role_a_table_is_as_one_that_is_not_there(people, table):
