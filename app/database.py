@@ -89,6 +89,23 @@ def _begin_sqlite(connection: sa.Connection) -> None:
             raw.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
 
+def asked() -> dict[str, Any]:
+    """What this request, or step of a job, has asked the database and need not ask again, by who asked it."""
+    found: dict[str, Any] = db.session.info.setdefault("asked", {})
+    return found
+
+
+def forget() -> None:
+    """Ask the database again at the next look."""
+    db.session.info.pop("asked", None)
+
+
+@sa.event.listens_for(so.Session, "after_rollback")
+def _forget(session: so.Session) -> None:
+    if not session.in_nested_transaction():
+        session.info.pop("asked", None)
+
+
 @contextmanager
 def writing() -> Iterator[so.scoped_session[Any]]:
     """One writing transaction of a service: everything in the block is committed together, or nothing.
@@ -99,6 +116,7 @@ def writing() -> Iterator[so.scoped_session[Any]]:
     if db.session.info.get("writing"):
         raise RuntimeError("writing() inside writing(): one service calls another that commits")
     db.session.info["writing"] = True
+    forget()
     db.session.rollback()
     db.session.expire_all()
     try:

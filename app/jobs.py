@@ -23,7 +23,7 @@ import sqlalchemy.orm as so
 from flask import Flask, current_app
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from app import permissions
+from app import database
 from app.database import writing, writing_connection
 from app.errors import AppError, Conflict, Forbidden, NotFound
 from app.extensions import db, utcnow
@@ -246,7 +246,7 @@ def _claim(job_id: int) -> Job | None:
 
 def actor_of(job: Job) -> Actor:
     """Who the job works for, with the rights they have now. Raises Forbidden where they are disabled."""
-    permissions.forget()
+    database.forget()
     if job.person_id is None:
         return SYSTEM
     person = db.session.get(Person, job.person_id, populate_existing=True)

@@ -17,11 +17,11 @@ import sqlalchemy as sa
 from flask import current_app
 
 from app import audit, passwords
-from app.database import writing
+from app.database import forget, writing
 from app.errors import Conflict, Invalid, NotFound
 from app.extensions import db, utcnow
 from app.models import MEMBERSHIP, Link, Person, Role, Session, Token
-from app.permissions import SYSTEM, Actor, forget, require
+from app.permissions import SYSTEM, Actor, require
 from app.sessions import digest
 
 if TYPE_CHECKING:

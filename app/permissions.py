@@ -15,11 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
-import sqlalchemy.orm as so
 from flask import current_app
 from flask_login import UserMixin
 
-from app import trips
+from app import database, trips
 from app.errors import Forbidden
 from app.extensions import db
 from app.models import MEMBERSHIP
@@ -210,16 +209,16 @@ def with_roles(query: sa.Select[Any]) -> sa.Select[Any]:
 def roles_found(person_id: int, rows: Iterable[Sequence[Any]]) -> None:
     """Take what a query `with_roles` has found."""
     mine = [(row[-2], row[-1]) for row in rows if row[-2] is not None]
-    db.session.info.setdefault("roles found", {})[person_id] = mine
+    database.asked().setdefault("roles found", {})[person_id] = mine
 
 
 def roles_of(actor: Actor) -> tuple[Role, ...]:
     """The roles of a person, by name: asked for once a request, and once a step of a job."""
     if not actor.id:
         return ()
-    asked: dict[int, tuple[Role, ...]] = db.session.info.setdefault("roles", {})
+    asked: dict[int, tuple[Role, ...]] = database.asked().setdefault("roles", {})
     if actor.id not in asked:
-        mine = db.session.info.get("roles found", {}).get(actor.id)
+        mine = database.asked().get("roles found", {}).get(actor.id)
         if mine is None:
             mine = [(row[0], row[1]) for row in _MINE.ask(person=actor.id)]
         asked[actor.id] = _known(mine)
@@ -243,23 +242,6 @@ def _newest(known: Mapping[tuple[int, int], Role], id: int) -> Role | None:
     return max(
         (one for one in known.values() if one.id == id), key=lambda x: x.version, default=None
     )
-
-
-def forget() -> None:
-    """Ask the database again at the next look."""
-    _forget(db.session())
-
-
-def _forget(session: so.Session) -> None:
-    session.info.pop("roles", None)
-    session.info.pop("roles found", None)
-
-
-@sa.event.listens_for(so.Session, "after_rollback")
-def _forget_with_the_rest(session: so.Session) -> None:
-    """`writing` begins so: what it decides on, it asks itself."""
-    if not session.in_nested_transaction():
-        _forget(session)
 
 
 def grants(actor: Actor, table: Guarded) -> tuple[Grant, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
-from app import audit, expressions
+from app import audit, database, expressions
 from app.config import read_rate
 from app.database import writing
 from app.errors import AppError, Conflict, Invalid, NotFound
@@ -175,7 +175,7 @@ def sizes() -> dict[int, int]:
 def read_ahead(ids: Collection[int]) -> None:
     """Read the roles of these people with one question, where they are about to be asked for."""
     known = {id: tuple(map(AskedRole.of, found)) for id, found in roles_by_person(ids).items()}
-    db.session.info.setdefault("roles", {}).update(known)
+    database.asked().setdefault("roles", {}).update(known)
 
 
 def _held(role_id: int, version: int | None) -> Role:

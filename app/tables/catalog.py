@@ -67,7 +67,7 @@ class _Known(NamedTuple):
 
 def tables() -> Mapping[tuple[str, str], Live]:
     """The tables that are live as of this request, by tool and name: one query a request."""
-    found: Mapping[tuple[str, str], Live] | None = db.session.info.get("tables")
+    found: Mapping[tuple[str, str], Live] | None = database.asked().get("tables")
     if found is None:
         renewed: _Known | None = db.session.info.get("renewed")
         known = renewed or current_app.extensions.get("tables", _Known())
@@ -77,8 +77,8 @@ def tables() -> Mapping[tuple[str, str], Live]:
             db.session.info["renewed"] = known
             if not db.session.info.get("writing"):
                 _publish(db.session())
-        db.session.info["tools"] = known.tools
-        db.session.info["tables"] = found = known.named
+        database.asked()["tools"] = known.tools
+        database.asked()["tables"] = found = known.named
     return found
 
 
@@ -111,8 +111,8 @@ def _publish(session: so.Session) -> None:
 
 @sa.event.listens_for(so.Session, "after_rollback")
 def _take_back(session: so.Session) -> None:
-    if not session.in_nested_transaction() and session.info.pop("renewed", None):
-        session.info.pop("tables", None)
+    if not session.in_nested_transaction():
+        session.info.pop("renewed", None)
 
 
 def _readers(known: Mapping[int, Live], changed: set[int]) -> list[Live]:
@@ -129,10 +129,8 @@ def _readers(known: Mapping[int, Live], changed: set[int]) -> list[Live]:
     ]
 
 
-def forget() -> None:
-    """Ask the database again at the next look; for whoever has just changed a definition, and for jobs."""
-    db.session.info.pop("tables", None)
-    permissions.forget()
+forget = database.forget
+"""For whoever has just changed a definition: the database is asked again at the next look."""
 
 
 def live_of(definition: Definition) -> Live:
@@ -218,7 +216,7 @@ def open_to(actor: Actor | None) -> dict[OpenTool, list[Live]]:
     for live in sorted(tables().values(), key=lambda one: one.table.label):
         if actor is not None and may(actor, "list", live.table):
             live, name = seen.of(actor, live), live.table.tool
-            found.setdefault(OpenTool(name, db.session.info["tools"][name]), []).append(live)
+            found.setdefault(OpenTool(name, database.asked()["tools"][name]), []).append(live)
     return dict(sorted(found.items(), key=lambda one: one[0].label))
 
 
@@ -336,7 +334,7 @@ def check_across(live: Live, actor: Actor | None = None) -> None:
     }
     changed = [live, *_readers(others, {live.declared.id})]
     found = {(one.declared.tool, one.declared.name): one for one in changed}
-    db.session.info["tables"] = {**tables(), **found}
+    database.asked()["tables"] = {**tables(), **found}
     try:
         for one in changed:
             for field in one.declared.fields:
