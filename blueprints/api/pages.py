@@ -6,6 +6,9 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import sqlalchemy as sa
+
+from app.extensions import db
 from app.permissions import Actor, may
 from app.tables import catalog, seen
 from app.tables.live import Live
@@ -51,7 +54,7 @@ def of(actor: Actor, live: Live, url: str) -> Shown:
     body = describing.example(seen.of(actor, live, "create")) if "create" in actions else {}
     return Shown(
         live.table, [*_fields(actor, live)], [*_addresses(actor, live)],
-        [*_samples(live, url, actions, body)], actions, json.dumps(body, ensure_ascii=False, indent=2),
+        [*_samples(actor, live, url, actions, body)], actions, json.dumps(body, ensure_ascii=False, indent=2),
         [*live.table.by_name],
     )  # fmt: skip
 
@@ -85,16 +88,32 @@ def _addresses(actor: Actor, live: Live) -> Iterator[Address]:
         yield Address(method.upper(), path, operation["summary"])
 
 
-def _samples(live: Live, url: str, actions: set[str], body: Any) -> Iterator[Sample]:
-    """Reading, and what else one may."""
+def _samples(actor: Actor, live: Live, url: str, actions: set[str], body: Any) -> Iterator[Sample]:
+    """Reading, and what else one may. What is sent to change a record can be sent after what creates one."""
     by = live.table.fields[0].name if live.table.fields else "id"
     yield samples.of("Read a list", "list", Request("GET", f"{url}?sort={by}&limit=10"))
-    yield samples.of("Read a record", "record", Request("GET", f"{url}1"))
+    record_id, _ = _first(live, "read")
+    yield samples.of("Read a record", "record", Request("GET", f"{url}{record_id}"))
     if "create" in actions:
         once = (("Idempotency-Key", "choose-one-for-each-record"),)
         yield samples.of("Create a record", "create", Request("POST", url, body, once))
-    if "update" in actions:
-        some = dict([*body.items()][:1])
-        yield samples.of(
-            "Change a record", "change", Request("PATCH", f"{url}1", {**some, "version": 1})
-        )
+    if "update" in actions and (some := _changed(seen.of(actor, live, "update"))):
+        record_id, version = _first(live, "update")
+        change = Request("PATCH", f"{url}{record_id}", {**some, "version": version})
+        yield samples.of("Change a record", "change", change)
+
+
+def _first(live: Live, action: str) -> tuple[int, int]:
+    """The number and the version of the first record with which the reader may do this; 1 and 1 where
+    there is none."""
+    columns = live.sql.c
+    query = sa.select(columns.id, columns.version).where(*live.rows(action))
+    found = db.session.connection().execute(query.order_by(columns.id).limit(1)).first()
+    return (found[0], found[1]) if found else (1, 1)
+
+
+def _changed(live: Live) -> dict[str, Any]:
+    """A value for one field that several records can share; nothing where there is no such field."""
+    unique = {one.name for one in live.table.fields if one.unique}
+    found = [(name, one) for name, one in describing.example(live).items() if name not in unique]
+    return dict(found[:1])

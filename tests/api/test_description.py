@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from app import people
 from app.extensions import db
+from app.permissions import Actor
 from app.tables import catalog, listing
-from blueprints.api import bodies, describing, lists, samples, services
+from blueprints.api import bodies, describing, lists, pages, samples, services
 from tests.api import workspace
 from tests.api.workspace import FIXED, HIDDEN
 from tests.conftest import sign_in
@@ -112,8 +114,7 @@ def test_what_a_member_may_not_write_is_read_only_and_not_sent(ask):
 
 
 def test_a_key_that_only_reads_is_told_of_reading_alone(app, keys):
-    from app import people, tokens
-    from app.permissions import Actor
+    from app import tokens
 
     with app.app_context():
         key = tokens.create(Actor.of(people.find("alice@example.com")), "reads", "read")[1]
@@ -223,9 +224,6 @@ def test_a_table_that_is_private_has_no_page_for_others(app):
     workspace.make(app)
     bob = sign_in(app, "bob")
     with app.app_context():
-        from app import people
-        from app.permissions import Actor
-
         alice = Actor.of(people.find("alice@example.com"))
         people.set_roles(people.find("bob@example.com").id, [], alice)
     assert bob.get("/api/docs/things/thing").status_code == 404
@@ -240,6 +238,33 @@ def test_code_to_copy_says_what_was_meant():
     tree = ast.parse(samples.python(request))
     written = next(one.value for one in tree.body if isinstance(one, ast.Assign))
     assert ast.literal_eval(written) == body
+
+
+def test_code_to_copy_changes_what_creating_leaves_free(app, keys, send):
+    with app.test_request_context():
+        live = catalog.tables()["things", "thing"]
+        alice = Actor.of(people.find("alice@example.com"))
+        found = {one.name: one for one in pages.of(alice, live, THINGS).samples}
+        unique = {one.name for one in live.table.fields if one.unique}
+        db.session.remove()
+    sent = json.loads(re.search(r"-d '(.*)'", found["change"].codes["curl"])[1])
+    assert unique and not unique & sent.keys() and sent["version"] == 1
+    assert len(sent) == 2 and f"{THINGS}1 " in found["record"].codes["curl"]
+    assert send("administrator", "PATCH", f"{THINGS}1", sent).status_code == 200
+
+
+def test_code_to_copy_is_of_the_first_record_that_its_reader_sees(app, keys, send):
+    assert send("administrator", "PATCH", f"{THINGS}1?force=true", {"status": "closed"}).json
+    assert send("administrator", "PATCH", f"{THINGS}2?force=true", {"name": "Other"}).json
+    page = sign_in(app, "bob").get("/api/docs/things/thing").text
+    assert f"{THINGS}2 " in page and f"{THINGS}1 " not in page
+    assert "&#34;version&#34;: 2}" in page
+
+
+def test_code_to_copy_prints_what_is_refused(client):
+    code = samples.python(samples.Request("GET", "http://127.0.0.1:9/"))
+    assert "except urllib.error.HTTPError as error:\n    print(error.read().decode())" in code
+    ast.parse(code)
 
 
 def test_the_numbers_of_the_manual_are_those_of_the_code(bob):
