@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from datetime import timedelta
@@ -53,6 +54,15 @@ def test_a_key_is_made_shown_once_listed_and_revoked(app, bob, client):
     made, revoked = [one for one in audited(app) if one[0].startswith("key")]
     assert made[0] == "key made" and revoked[0] == "key revoked"
     assert "Nightly report" in made[1] and key[:8] in made[1] and key not in str((made, revoked))
+
+
+def test_the_lines_that_a_new_key_is_shown_with_can_be_pasted_as_they_stand(bob):
+    page = bob.send(NEW, name="Mine", scope="read", days="90")
+    first, second = html.unescape(re.search(r'id="line">(.*?)</code>', page.text, re.S)[1]).split(
+        "\n"
+    )
+    assert first == f"KEY={shown(page)}"
+    assert second == 'curl -H "Authorization: Bearer $KEY" http://localhost/api/v1/'
 
 
 def test_a_key_without_end_and_for_one_table(app, alice, client, orders):
