@@ -50,8 +50,10 @@ class Shown(NamedTuple):
 
 def of(actor: Actor, live: Live, url: str) -> Shown:
     """The page of a table, which is at this address."""
-    actions = {one for one in ("create", "update", "delete") if may(actor, one, live.table)}
-    body = describing.example(seen.of(actor, live, "create")) if "create" in actions else {}
+    writing = ("create", "update", "delete", "restore")
+    actions = {one for one in writing if may(actor, one, live.table)}
+    sending = next((one for one in ("create", "update") if one in actions), "")
+    body = describing.example(seen.of(actor, live, sending)) if sending else {}
     return Shown(
         live.table, [*_fields(actor, live)], [*_addresses(actor, live)],
         [*_samples(actor, live, url, actions, body)], actions, json.dumps(body, ensure_ascii=False, indent=2),
