@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from app.extensions import db
+from app.fields import Field
 from app.permissions import Actor, may
 from app.tables import catalog, seen
 from app.tables.live import Live
@@ -16,9 +17,13 @@ from app.tables.table import SYSTEM, Table
 from blueprints.api import describing, documents, samples, schemas
 from blueprints.api.samples import Request, Sample
 
+MOST_CHOICES = 12
+"""So many of a field are named here; its JSON Schema has all."""
+
 
 class Line(NamedTuple):
-    """A field: `kind` in words, `use` says whether it is required, optional or given by the app."""
+    """A field: `kind` in words, with what its values are held to; `use` says whether it is required,
+    optional or given by the app."""
 
     name: str
     label: str
@@ -41,7 +46,7 @@ class Shown(NamedTuple):
 
     table: Table
     fields: list[Line]
-    addresses: list[Address]
+    addresses: dict[str, list[Address]]
     samples: list[Sample]
     actions: set[str]
     body: str
@@ -55,7 +60,7 @@ def of(actor: Actor, live: Live, url: str) -> Shown:
     sending = next((one for one in ("create", "update") if one in actions), "")
     body = describing.example(seen.of(actor, live, sending)) if sending else {}
     return Shown(
-        live.table, [*_fields(actor, live)], [*_addresses(actor, live)],
+        live.table, [*_fields(actor, live)], _addresses(actor, live),
         [*_samples(actor, live, url, actions, body)], actions, json.dumps(body, ensure_ascii=False, indent=2),
         [*live.table.by_name],
     )  # fmt: skip
@@ -73,21 +78,43 @@ def _fields(actor: Actor, live: Live) -> Iterator[Line]:
         )  # fmt: skip
 
 
-def _use(field: Any) -> str:
+def _use(field: Field) -> str:
     return "required" if field.required and not field.default else "optional"
 
 
-def _kind(actor: Actor, live: Live, field: Any) -> str:
-    """The type, and for links where they lead."""
-    target = live.target(field)
-    if target is None:
-        return str(field.type.name)
-    return f"{field.type.name} to {catalog.called(live.other(target).table, actor)}"
+def _kind(actor: Actor, live: Live, field: Field) -> str:
+    """The type, for links where they lead, for choices which there are; whether a value can be there twice,
+    and how long a text may be."""
+    schema = field.type.json(field)
+    choices = schema.get("items", schema).get("enum", ())
+    target, named = live.target(field), str(field.type.name)
+    if target is not None:
+        named = f"{named} to {catalog.called(live.other(target).table, actor)}"
+    words = [f"{named}: {_some(choices)}" if choices else named]
+    words += ["unique"] if field.unique else []
+    words += [f"up to {schema['maxLength']:,} characters"] if "maxLength" in schema else []
+    return ", ".join(words)
 
 
-def _addresses(actor: Actor, live: Live) -> Iterator[Address]:
+def _some(choices: Sequence[str]) -> str:
+    """Choices in words, of many the first ones."""
+    more = len(choices) - MOST_CHOICES
+    return ", ".join(choices[:MOST_CHOICES]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _addresses(actor: Actor, live: Live) -> dict[str, list[Address]]:
+    """By what they are about: the list, one record, the table itself."""
+    found: dict[str, list[Address]] = {}
     for path, method, operation in describing.operations(actor, live):
-        yield Address(method.upper(), path, operation["summary"])
+        address = Address(method.upper(), path, operation["summary"])
+        found.setdefault(_about(path), []).append(address)
+    return found
+
+
+def _about(path: str) -> str:
+    if path.endswith(("/schema", "/definition")):
+        return "The table itself"
+    return "A record" if "{record_id}" in path else "The list"
 
 
 def _samples(actor: Actor, live: Live, url: str, actions: set[str], body: Any) -> Iterator[Sample]:

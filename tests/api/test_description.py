@@ -267,6 +267,51 @@ def test_code_to_copy_prints_what_is_refused(client):
     ast.parse(code)
 
 
+def shown_to(app, who: str) -> Any:
+    with app.test_request_context():
+        live = catalog.get(Actor.of(people.find(f"{who}@example.com")), "things", "thing")
+        found = pages.of(Actor.of(people.find(f"{who}@example.com")), live, THINGS)
+        db.session.remove()
+    return found
+
+
+def test_addresses_stand_by_what_they_are_about_and_deleting_the_table_last(app, keys):
+    found = shown_to(app, "alice").addresses
+    methods = {about: [one.method for one in addresses] for about, addresses in found.items()}
+    assert methods == {
+        "The list": ["GET", "POST", "GET", "POST", "POST"],
+        "A record": ["GET", "PATCH", "PUT", "DELETE", "POST", "GET"],
+        "The table itself": ["GET", "GET", "PUT", "DELETE"],
+    }
+    sentences = [one.summary for addresses in found.values() for one in addresses]
+    assert len({*sentences}) == len(sentences) and "`" not in "".join(sentences)
+    assert shown_to(app, "bob").addresses.keys() == found.keys()
+    assert "definition" not in str(shown_to(app, "bob").addresses)
+
+
+def test_fields_say_what_their_values_are_held_to(app, keys):
+    found = {one.name: one.kind for one in shown_to(app, "alice").fields}
+    assert found["status"].startswith("choice: ") and ", " in found["status"]
+    assert found["name"].endswith(" characters") and found["id"] == "integer"
+    assert any(", unique" in kind for kind in found.values())
+
+
+def test_many_choices_are_not_all_named():
+    assert pages._some(["a", "b"]) == "a, b"
+    many = [str(number) for number in range(pages.MOST_CHOICES + 3)]
+    assert pages._some(many).endswith(", 11 and 3 more")
+
+
+def test_answers_with_a_record_have_its_version_as_a_header(ask):
+    for path in ask("administrator", "/api/v1/openapi.json")["paths"].values():
+        for method in path.values():
+            for status in ("200", "201"):
+                answer = method["responses"].get(status, {})
+                content = answer.get("content", {}).get("application/json", {}).get("schema", {})
+                if content.get("$ref") in ("#/components/schemas/things__thing",):
+                    assert "ETag" in answer["headers"]
+
+
 def test_the_numbers_of_the_manual_are_those_of_the_code(bob):
     page = bob.get("/docs/api").text
     assert f"{lists.USUAL} unless it says otherwise, up to {lists.MOST:,}" in page
