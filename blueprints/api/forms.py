@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from wtforms import RadioField, SelectField, SelectMultipleField, StringField
@@ -10,6 +11,7 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired
 from wtforms.widgets import CheckboxInput, ListWidget
 
+from app.errors import Invalid
 from app.forms import Form
 from app.permissions import Actor, may
 
@@ -44,3 +46,13 @@ class KeyForm(Form):
         scopes = [one for one in SCOPES if one != "admin" or may(actor, "people")]
         self.scope.choices = [SelectChoice(one, SCOPES[one]) for one in scopes]
         self.tables.choices = [SelectChoice(str(id), label) for id, label in tables.items()]
+
+    @contextmanager
+    def showing_errors(self) -> Iterator[None]:
+        """The same, with what concerns no input, such as that there are too many keys."""
+        with super().showing_errors():
+            try:
+                yield
+            except Invalid as error:
+                self.form_errors += [] if error.errors else [str(error)]
+                raise
