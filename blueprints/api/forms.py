@@ -17,9 +17,9 @@ from app.permissions import Actor, may
 
 SCOPES = {
     "read": "Read: lists, records, exports, history",
-    "write": "Read and write: also create, change, delete, restore, import",
+    "write": "Read and write: also create, change, delete, restore",
     "design": "Design: also make tables, change their fields, delete them",
-    "admin": "Everything: also people and roles",
+    "admin": "Everything: also the pages of administrators, such as people and trips",
 }
 LASTS = {"30": "30 days", "90": "90 days", "365": "A year", "": "Without end"}
 USUAL = "90"

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ast
+import html
 import json
 import re
 from typing import Any
 
 import pytest
 
-from app import people
+from app import people, tokens
+from app.config import SETTINGS
 from app.extensions import db
-from app.permissions import Actor
+from app.permissions import SCOPES, Actor
 from app.tables import catalog, listing
-from blueprints.api import bodies, describing, lists, pages, samples, services
+from blueprints.api import bodies, describing, forms, lists, pages, samples, services
 from tests.api import workspace
 from tests.api.workspace import FIXED, HIDDEN
 from tests.conftest import sign_in
@@ -114,8 +116,6 @@ def test_what_a_member_may_not_write_is_read_only_and_not_sent(ask):
 
 
 def test_a_key_that_only_reads_is_told_of_reading_alone(app, keys):
-    from app import tokens
-
     with app.app_context():
         key = tokens.create(Actor.of(people.find("alice@example.com")), "reads", "read")[1]
     answer = app.test_client().get(
@@ -321,6 +321,23 @@ def test_the_numbers_of_the_manual_are_those_of_the_code(bob):
     assert f"up to {listing.MOST_FILTERS} filters" in page
     assert f"up to {listing.MOST_SORTED} fields" in page
     assert f"for {services.KEPT.total_seconds() / 3600:.0f} hours" in page
+    first, *more, last = (words.lower() for words in forms.LASTS.values())
+    assert f"lasts {', '.join((first, *more))} or {last}" in page
+    scopes = page.partition("Scopes of keys")[2].partition("</table>")[0]
+    assert re.findall(r"<code>(\w+)</code>", scopes) == [*SCOPES] == [*forms.SCOPES]
+    rate = next(one.default for one in SETTINGS if one.name == "API_RATE")
+    assert f"{rate.partition('/')[0]} a {rate.partition('/')[2]} unless" in page
+
+
+def test_the_table_that_the_manual_makes_can_be_made_as_it_stands(app, bob):
+    page = html.unescape(bob.get("/docs/api").text)
+    body = json.loads(re.search(r'<code>(\{"label".*?)</code>', page, re.S)[1])
+    with app.app_context():
+        key = tokens.create(Actor.of(people.find("bob@example.com")), "designs", "design")[1]
+    bearer = {"Authorization": f"Bearer {key}"}
+    made = app.test_client().post("/api/v1/", json=body, headers=bearer)
+    assert made.status_code == 201, made.text
+    assert [one["name"] for one in made.json["fields"]] == ["name", "arrives", "badge"]
 
 
 # Formats ---------------------------------------------------------------------------------------
