@@ -99,7 +99,8 @@ MEMBERSHIP = sa.Table(
 
 class Token(db.Model):
     """A key for programs, which acts for a person. `scope` is read, write, design or admin; `tables` the
-    ids of those it is for, None: all. Of the key itself only its SHA-256 is here, and its beginning."""
+    ids of those it is for, None: all. Of the key itself only its SHA-256 is here, and its beginning. Since
+    `revoked_at` it opens nothing; for a day that can be undone."""
 
     __tablename__ = "token"
 
@@ -113,6 +114,7 @@ class Token(db.Model):
     tables: so.Mapped[list[int] | None] = so.mapped_column(sa.JSON(none_as_null=True))
     expires_at: so.Mapped[datetime | None]
     last_used_at: so.Mapped[datetime | None]
+    revoked_at: so.Mapped[datetime | None]
 
 
 class Reply(db.Model):

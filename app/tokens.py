@@ -2,6 +2,9 @@
 
 A key is `rt_`, 32 random letters and digits, and 6 that check them, so that a scanner for secrets can tell
 a real one from what only looks alike, and a wrong one costs no query. It is shown once; stored is its SHA-256.
+
+A key that was revoked opens nothing from that moment. Its owner, who has revoked it, can take that back for a day;
+then a sweep deletes it.
 """
 
 from __future__ import annotations
@@ -12,11 +15,12 @@ import string
 import zlib
 from collections.abc import Collection, Sequence
 from datetime import timedelta
+from typing import Any
 
 import sqlalchemy as sa
 import sqlalchemy.exc
 
-from app import audit
+from app import audit, jobs
 from app.database import writing, writing_connection
 from app.errors import BadKey, Forbidden, Invalid, NotFound
 from app.extensions import db, utcnow
@@ -29,7 +33,16 @@ log = logging.getLogger("roundtrip.tokens")
 
 PREFIX, LETTERS, RANDOM, CHECK = "rt_", string.digits + string.ascii_letters, 32, 6
 LONGEST_NAME, MOST, MOST_DAYS, USUAL_DAYS = 100, 50, 3_650, 90
+KEPT = timedelta(hours=24)
+"""How long revoking a key can be undone."""
 UNKNOWN = "This key is not known, or not any more: it has expired, was revoked, or its person is disabled."
+
+
+def _working(now: Any) -> sa.ColumnElement[bool]:
+    """Which keys open something at a moment, as far as they themselves go."""
+    endless = Token.expires_at.is_(None)
+    return sa.and_(Token.revoked_at.is_(None), sa.or_(endless, Token.expires_at > now))
+
 
 _FIND = Question(with_roles(
     sa.select(
@@ -39,7 +52,7 @@ _FIND = Question(with_roles(
     .join(Person, Person.id == Token.person_id)
     .where(
         Token.token_hash == sa.bindparam("hash"),
-        sa.or_(Token.expires_at.is_(None), Token.expires_at > sa.bindparam("now")),
+        _working(sa.bindparam("now")),
         Person.active,
     )
 ))  # fmt: skip
@@ -117,9 +130,7 @@ def create(
     )  # fmt: skip
     with writing() as session:
         _refuse_ended(actor)
-        count = sa.select(sa.func.count()).where(Token.person_id == actor.id)
-        if (session.scalar(count) or 0) >= MOST:
-            raise Invalid(f"One person has up to {MOST} keys. Revoke one that is not used.")
+        _refuse_more(actor)
         session.add(made)
         audit.note("key made", _called(made, actor), by or actor)
     log.info("key made: id=%s person=%s scope=%s", made.id, actor.id, scope)
@@ -131,7 +142,14 @@ def _refuse_ended(actor: Actor) -> None:
     person = db.session.scalar(sa.select(Person).where(Person.id == actor.id).with_for_update())
     ended = actor.session_id and db.session.get(Session, actor.session_id) is None
     if person is None or not person.active or ended:
-        raise Forbidden("Your session has ended. Sign in again, then make the key.")
+        raise Forbidden("Your session has ended. Sign in again, then try it once more.")
+
+
+def _refuse_more(actor: Actor) -> None:
+    """Raise Invalid where the person has as many keys that work as anybody may have."""
+    mine = Token.person_id == actor.id, _working(utcnow())
+    if (db.session.scalar(sa.select(sa.func.count()).where(*mine)) or 0) >= MOST:
+        raise Invalid(f"One person has up to {MOST} keys. Revoke one that is not used.")
 
 
 def _wrong(name: str, scope: str, days: int | None) -> list[tuple[str, str]]:
@@ -151,9 +169,14 @@ def _called(key: Token, whose: Person | Actor) -> str:
 
 
 def of_person(person_id: int) -> Sequence[Token]:
-    """The keys of a person, the newest first."""
-    query = sa.select(Token).where(Token.person_id == person_id).order_by(Token.id.desc())
-    return db.session.scalars(query).all()
+    """The keys of a person that were not revoked, the newest first."""
+    mine = Token.person_id == person_id, Token.revoked_at.is_(None)
+    return db.session.scalars(sa.select(Token).where(*mine).order_by(Token.id.desc())).all()
+
+
+def has_expired(key: Token) -> bool:
+    """Whether a key opens nothing any more because its time is over."""
+    return key.expires_at is not None and key.expires_at <= utcnow()
 
 
 def everything() -> Sequence[sa.Row[tuple[Token, Person]]]:
@@ -162,13 +185,53 @@ def everything() -> Sequence[sa.Row[tuple[Token, Person]]]:
     return db.session.execute(query.order_by(Token.id.desc())).all()
 
 
-def revoke(actor: Actor, token_id: int) -> None:
-    """End a key of one's own; of anybody for administrators. It is refused from now on. Raises NotFound."""
+# Ending ----------------------------------------------------------------------------------------
+
+
+def revoke(actor: Actor, token_id: int) -> Token:
+    """End a key of one's own; of anybody for administrators. It is refused from now on. With `revoked_at`
+    it can be brought back by `undo_revoke`; what somebody else ends, ends for good. Raises NotFound."""
     with writing() as session:
         found = session.get(Token, token_id) if 0 < token_id < 2**31 else None
-        if found is None or not (actor.admin or found.person_id == actor.id):
+        if found is None or not _is_revocable(actor, found):
             raise NotFound("There is no such key, or it is somebody else's.")
         person = session.get_one(Person, found.person_id)
         audit.note("key revoked", _called(found, person), actor)
-        session.delete(found)
+        if found.person_id == actor.id:
+            found.revoked_at = utcnow()
+        else:
+            found.revoked_at = None
+            session.delete(found)
     log.info("key revoked: id=%s by=%s", token_id, actor.id)
+    return found
+
+
+def _is_revocable(actor: Actor, key: Token) -> bool:
+    """Whether somebody may end this key; of one that its owner has ended already, others end it for good."""
+    return key.revoked_at is None if key.person_id == actor.id else actor.admin
+
+
+def undo_revoke(actor: Actor, token_id: int) -> Token:
+    """Let a key of one's own that one has revoked open again what it did, for a day after that. Raises
+    NotFound, Forbidden, and Invalid where one has too many by now."""
+    with writing() as session:
+        _refuse_ended(actor)
+        mine = Token.id == token_id, Token.person_id == actor.id
+        kept = Token.revoked_at > utcnow() - KEPT
+        found = session.scalar(sa.select(Token).where(*mine, kept)) if token_id < 2**31 else None
+        if found is None:
+            raise NotFound("There is no such key of yours that can be brought back.")
+        _refuse_more(actor)
+        found.revoked_at = None
+        audit.note("key brought back", _called(found, actor), actor)
+    log.info("key brought back: id=%s by=%s", token_id, actor.id)
+    return found
+
+
+def sweep() -> None:
+    """Delete the keys that cannot be brought back any more."""
+    with writing() as session:
+        session.execute(sa.delete(Token).where(Token.revoked_at <= utcnow() - KEPT))
+
+
+jobs.SWEEPS.append(sweep)

@@ -54,12 +54,13 @@ def list_keys(as_json: bool) -> None:
     for row in rows:
         tables = "all tables" if row["tables"] is None else ", ".join(row["tables"])
         used, end = row["last_used_at"] or "never used", row["expires_at"] or "without end"
+        end = "revoked" if row["revoked_at"] else end
         words = (row["id"], row["email"], row["name"], row["scope"], row["begins"])
         click.echo("\t".join((*map(str, words), tables, used, end)))
 
 
 def _row(key: Token, person: Person, names: Mapping[int, str]) -> dict[str, Any]:
-    moments = ("created_at", "last_used_at", "expires_at")
+    moments = ("created_at", "last_used_at", "expires_at", "revoked_at")
     told = {name: value.isoformat() if (value := getattr(key, name)) else None for name in moments}
     tables = None if key.tables is None else [names.get(id, GONE) for id in key.tables]
     return {
@@ -71,6 +72,6 @@ def _row(key: Token, person: Person, names: Mapping[int, str]) -> dict[str, Any]
 @bp.cli.command("revoke")
 @click.argument("key_id", metavar="ID", type=int)
 def revoke(key_id: int) -> None:
-    """End a key: it is refused from now on."""
+    """End a key for good: it is refused from now on, and cannot be brought back."""
     tokens.revoke(SYSTEM, key_id)
-    click.echo(f"Key {key_id} is revoked.")
+    click.echo(f"Key {key_id} is revoked for good.")

@@ -1,7 +1,8 @@
 """OpenAPI 3.1 of what somebody may see and do, made of the app's own addresses and of the tables.
 
-Every address of the API is in it: its path, methods and summary are those of the view. What a view takes and
-gives besides is in SHAPES; one that is not there takes and gives any JSON.
+Every address of the API is in it: its path and methods are those of the view, its summary the first line of
+the view's docstring, unless a view does two things by two methods. What a view takes and gives besides is in
+SHAPES; one that is not there takes and gives any JSON.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Shape(NamedTuple):
 
     `sends` and `gives` name definitions: one of a table in PARTS of schemas, or one of ANSWERS. `actions`
     are those of which one is needed. `headers` go with what is given, `links` lead on from there. What
-    `takes_long` may be done by a job.
+    `takes_long` may be done by a job. `summary` is for a view that has a sentence for each of its methods.
     """
 
     actions: tuple[str, ...] = ()
@@ -52,25 +53,37 @@ class Shape(NamedTuple):
     links: tuple[str, ...] = ()
     refuses: tuple[int, ...] = ()
     takes_long: bool = False
+    summary: str = ""
 
 
 VERSIONED = {"parameters": ("If-Match", "force"), "refuses": (409, 412, 428)}
 SHAPES = {
     ("api.index", "get"): Shape(gives="Tables"),
-    ("api.list_records", "get"): Shape(("list",), gives="list", parameters=("list",), links=("read_first",)),
+    ("api.list_records", "get"): Shape(
+        ("list",), gives="list", parameters=("list",), headers=("ETag",), links=("read_first",)
+    ),
     ("api.create", "post"): Shape(
         ("create",), "new", "record", 201, ("Idempotency-Key",), ("ETag", "Location"),
         ("read_record", "update", "delete"), (409,),
+    ),
+    ("api.changes", "get"): Shape(("history",), gives="Changes", parameters=("after", "changes_limit")),
+    ("api.batch", "post"): Shape(
+        ("create", "update", "delete"), "batch", "Batch", parameters=("Idempotency-Key",), refuses=(409,)
+    ),
+    ("api.upsert", "post"): Shape(
+        ("update",), "upsert", "Upserted", parameters=("key", "Idempotency-Key"), refuses=(409,)
     ),
     ("api.read_record", "get"): Shape(
         ("read",), gives="record", parameters=("expand",), headers=("ETag",), links=("update", "delete")
     ),
     ("api.update", "patch"): Shape(
         ("update",), "change", "record", headers=("ETag",), links=("read_record", "delete"),
+        summary="Change the fields that are sent; the others stay as they are.",
         **VERSIONED,  # type: ignore[arg-type]
     ),
     ("api.update", "put"): Shape(
         ("update",), "whole", "record", headers=("ETag",), links=("read_record", "delete"),
+        summary="Replace the whole record: a field that is left out becomes blank.",
         **VERSIONED,  # type: ignore[arg-type]
     ),
     ("api.delete", "delete"): Shape(
@@ -82,27 +95,24 @@ SHAPES = {
         links=("read_record",), refuses=(409, 422),
     ),
     ("api.record_history", "get"): Shape(("list",), gives="History", parameters=("before",)),
-    ("api.changes", "get"): Shape(("history",), gives="Changes", parameters=("after", "changes_limit")),
-    ("api.batch", "post"): Shape(
-        ("create", "update", "delete"), "batch", "Batch", parameters=("Idempotency-Key",), refuses=(409,)
+    ("api.create_table", "post"): Shape(
+        gives="Document", sends="Document", status=201, parameters=("Idempotency-Key",),
+        headers=("ETag", "Location"), refuses=(409,),
     ),
-    ("api.upsert", "post"): Shape(
-        ("update",), "upsert", "Upserted", parameters=("key", "Idempotency-Key"), refuses=(409,)
-    ),
-    ("api.create_table", "post"): Shape(gives="Document", sends="Document", status=201, refuses=(409,)),
+    ("api.schema", "get"): Shape(("list",), gives="Document"),
     ("api.definition", "get"): Shape(("design",), gives="Document", headers=("ETag",)),
     ("api.change_definition", "put"): Shape(
         ("design",), "Document", "Document", parameters=("If-Match", "force", "dry_run"),
-        refuses=(409, 412, 428), takes_long=True,
+        headers=("ETag",), refuses=(409, 412, 428), takes_long=True,
     ),
     ("api.delete_definition", "delete"): Shape(
         ("design",), status=204, parameters=("If-Match", "force", "version"), refuses=(409, 412, 428)
     ),
     ("api.job", "get"): Shape(gives="Job"),
-    ("api.schema", "get"): Shape(("list",), gives="Document"),
     ("api.openapi", "get"): Shape(gives="Document"),
 }  # fmt: skip
-"""By endpoint and method. A test asks for each address of a table whether it is here."""
+"""By endpoint and method, in the order in which people are told of them: the list, a record, the table itself.
+A test asks for each address of a table whether it is here."""
 
 
 def words(endpoint: str, method: str) -> list[str] | None:
@@ -186,8 +196,14 @@ def _operations(
 
 
 def operations(actor: Actor, live: Live) -> list[tuple[str, str, Schema]]:
-    """The addresses of a table, each with a method and what is said of it, by path."""
-    return sorted(_operations(actor, [live], only=True), key=lambda one: one[:2])
+    """The addresses of a table, each with a method and what is said of it, in the order of SHAPES."""
+    names = [operation_id(endpoint, method, live) for endpoint, method in SHAPES]
+    places = {name: place for place, name in enumerate(names)}
+
+    def place(one: tuple[str, str, Schema]) -> tuple[int, str]:
+        return places.get(one[2]["operationId"], -1), one[0]
+
+    return sorted(_operations(actor, [live], only=True), key=place)
 
 
 def _may(actor: Actor, shape: Shape, live: Live) -> bool:
@@ -211,7 +227,7 @@ def _operation(actor: Actor, rule: Rule, method: str, shape: Shape, live: Live |
     view = current_app.view_functions[rule.endpoint]
     found: Schema = {
         "operationId": operation_id(rule.endpoint, method, live),
-        "summary": (inspect.getdoc(view) or "").partition("\n")[0],
+        "summary": shape.summary or (inspect.getdoc(view) or "").partition("\n")[0],
         "parameters": [*_of_path(rule, live), *_parameters(actor, shape, live)],
         "responses": _responses(actor, method, shape, live),
     }
@@ -332,11 +348,16 @@ PAGE = {"type": "string", "pattern": "^([1-9][0-9]{0,8}|after-.*)?$"}
 ETAG = {"type": "string", "pattern": '^(\\*|"[0-9]{1,10}")?$', "examples": ['"3"']}
 PARAMETERS = {
     "q": _query("q", {"type": "string"}, "Words to look for."),
-    "page": _query("page", PAGE, "A number from 1, or what `next` has."),
+    "page": _query("page", PAGE, "The value of `page` in the address that `next` gives; or a number from 1."),
     "limit": _query("limit", {"type": "integer", "minimum": 1, "maximum": lists.MOST, "default": lists.USUAL}),
     "count": _query("count", {"type": "boolean"}, "Whether to count all that fit."),
-    "format": _query("format", {"type": "string", "enum": [*lists.KINDS]}, "All that fits, as a file."),
-    "before": _query("before", {"type": "integer", "minimum": 0, "maximum": LARGEST}),
+    "format": _query(
+        "format", {"type": "string", "enum": [*lists.KINDS]},
+        "csv, xlsx and ndjson give all that fits as a file; json gives a stretch.",
+    ),
+    "before": _query(
+        "before", {"type": "integer", "minimum": 0, "maximum": LARGEST}, "The number of an entry: those before it."
+    ),
     "after": _query("after", {"type": "integer", "minimum": 0, "maximum": LARGEST}, "The last change seen."),
     "changes_limit": _query("limit", {"type": "integer", "minimum": 1, "maximum": 1_000, "default": 100}),
     "version": _query("version", schemas.WHOLE, "The version that you have seen."),
@@ -443,8 +464,8 @@ HEADERS = {
     name: {"description": words, "schema": {"type": "string"}}
     for name, words in {
         "X-Trip-Id": "The number of the trip, under which it is found.",
-        "ETag": "The version.",
-        "Location": "Where the record is.",
+        "ETag": "Of a record or a definition its version, for If-Match; of a list a tag for If-None-Match.",
+        "Location": "Where to find what was made.",
         "Retry-After": "Seconds to wait before the next try.",
         "RateLimit": "How many requests are left, and for how many seconds.",
         "RateLimit-Policy": "How many requests are allowed, and in how many seconds.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
 
 from app import people, tokens
 from app.errors import Conflict, Invalid, NotFound
@@ -12,6 +13,14 @@ from app.tables import catalog
 from app.tables.live import Live
 
 NAMELESS = "a table that you do not see"
+
+
+class Listed(NamedTuple):
+    """A key in a list: `tables` says in words what it is for."""
+
+    key: Token
+    tables: str
+    expired: bool
 
 
 def offered(actor: Actor) -> dict[int, str]:
@@ -25,10 +34,13 @@ def offered(actor: Actor) -> dict[int, str]:
     }
 
 
-def of_actor(actor: Actor) -> list[tuple[Token, str]]:
-    """The actor's keys, the newest first, each with what it is for in words."""
+def of_actor(actor: Actor) -> list[Listed]:
+    """The actor's keys, the newest first."""
     names = offered(actor)
-    return [(key, in_words(key, names)) for key in tokens.of_person(actor.id)]
+    return [
+        Listed(key, in_words(key, names), tokens.has_expired(key))
+        for key in tokens.of_person(actor.id)
+    ]
 
 
 def in_words(key: Token, names: dict[int, str]) -> str:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+import sqlalchemy as sa
+
+from app.extensions import db
+from app.fields import Field
 from app.permissions import Actor, may
 from app.tables import catalog, seen
 from app.tables.live import Live
@@ -13,9 +17,13 @@ from app.tables.table import SYSTEM, Table
 from blueprints.api import describing, documents, samples, schemas
 from blueprints.api.samples import Request, Sample
 
+MOST_CHOICES = 12
+"""So many of a field are named here; its JSON Schema has all."""
+
 
 class Line(NamedTuple):
-    """A field: `kind` in words, `use` says whether it is required, optional or given by the app."""
+    """A field: `kind` in words, with what its values are held to; `use` says whether it is required,
+    optional or given by the app."""
 
     name: str
     label: str
@@ -38,7 +46,7 @@ class Shown(NamedTuple):
 
     table: Table
     fields: list[Line]
-    addresses: list[Address]
+    addresses: dict[str, list[Address]]
     samples: list[Sample]
     actions: set[str]
     body: str
@@ -47,11 +55,13 @@ class Shown(NamedTuple):
 
 def of(actor: Actor, live: Live, url: str) -> Shown:
     """The page of a table, which is at this address."""
-    actions = {one for one in ("create", "update", "delete") if may(actor, one, live.table)}
-    body = describing.example(seen.of(actor, live, "create")) if "create" in actions else {}
+    writing = ("create", "update", "delete", "restore")
+    actions = {one for one in writing if may(actor, one, live.table)}
+    sending = next((one for one in ("create", "update") if one in actions), "")
+    body = describing.example(seen.of(actor, live, sending)) if sending else {}
     return Shown(
-        live.table, [*_fields(actor, live)], [*_addresses(actor, live)],
-        [*_samples(live, url, actions, body)], actions, json.dumps(body, ensure_ascii=False, indent=2),
+        live.table, [*_fields(actor, live)], _addresses(actor, live),
+        [*_samples(actor, live, url, actions, body)], actions, json.dumps(body, ensure_ascii=False, indent=2),
         [*live.table.by_name],
     )  # fmt: skip
 
@@ -68,33 +78,71 @@ def _fields(actor: Actor, live: Live) -> Iterator[Line]:
         )  # fmt: skip
 
 
-def _use(field: Any) -> str:
+def _use(field: Field) -> str:
     return "required" if field.required and not field.default else "optional"
 
 
-def _kind(actor: Actor, live: Live, field: Any) -> str:
-    """The type, and for links where they lead."""
-    target = live.target(field)
-    if target is None:
-        return str(field.type.name)
-    return f"{field.type.name} to {catalog.called(live.other(target).table, actor)}"
+def _kind(actor: Actor, live: Live, field: Field) -> str:
+    """The type, for links where they lead, for choices which there are; whether a value can be there twice,
+    and how long a text may be."""
+    schema = field.type.json(field)
+    choices = schema.get("items", schema).get("enum", ())
+    target, named = live.target(field), str(field.type.name)
+    if target is not None:
+        named = f"{named} to {catalog.called(live.other(target).table, actor)}"
+    words = [f"{named}: {_some(choices)}" if choices else named]
+    words += ["unique"] if field.unique else []
+    words += [f"up to {schema['maxLength']:,} characters"] if "maxLength" in schema else []
+    return ", ".join(words)
 
 
-def _addresses(actor: Actor, live: Live) -> Iterator[Address]:
+def _some(choices: Sequence[str]) -> str:
+    """Choices in words, of many the first ones."""
+    more = len(choices) - MOST_CHOICES
+    return ", ".join(choices[:MOST_CHOICES]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _addresses(actor: Actor, live: Live) -> dict[str, list[Address]]:
+    """By what they are about: the list, one record, the table itself."""
+    found: dict[str, list[Address]] = {}
     for path, method, operation in describing.operations(actor, live):
-        yield Address(method.upper(), path, operation["summary"])
+        address = Address(method.upper(), path, operation["summary"])
+        found.setdefault(_about(path), []).append(address)
+    return found
 
 
-def _samples(live: Live, url: str, actions: set[str], body: Any) -> Iterator[Sample]:
-    """Reading, and what else one may."""
+def _about(path: str) -> str:
+    if path.endswith(("/schema", "/definition")):
+        return "The table itself"
+    return "A record" if "{record_id}" in path else "The list"
+
+
+def _samples(actor: Actor, live: Live, url: str, actions: set[str], body: Any) -> Iterator[Sample]:
+    """Reading, and what else one may. What is sent to change a record can be sent after what creates one."""
     by = live.table.fields[0].name if live.table.fields else "id"
     yield samples.of("Read a list", "list", Request("GET", f"{url}?sort={by}&limit=10"))
-    yield samples.of("Read a record", "record", Request("GET", f"{url}1"))
+    record_id, _ = _first(live, "read")
+    yield samples.of("Read a record", "record", Request("GET", f"{url}{record_id}"))
     if "create" in actions:
         once = (("Idempotency-Key", "choose-one-for-each-record"),)
         yield samples.of("Create a record", "create", Request("POST", url, body, once))
-    if "update" in actions:
-        some = dict([*body.items()][:1])
-        yield samples.of(
-            "Change a record", "change", Request("PATCH", f"{url}1", {**some, "version": 1})
-        )
+    if "update" in actions and (some := _changed(seen.of(actor, live, "update"))):
+        record_id, version = _first(live, "update")
+        change = Request("PATCH", f"{url}{record_id}", {**some, "version": version})
+        yield samples.of("Change a record", "change", change)
+
+
+def _first(live: Live, action: str) -> tuple[int, int]:
+    """The number and the version of the first record with which the reader may do this; 1 and 1 where
+    there is none."""
+    columns = live.sql.c
+    query = sa.select(columns.id, columns.version).where(*live.rows(action))
+    found = db.session.connection().execute(query.order_by(columns.id).limit(1)).first()
+    return (found[0], found[1]) if found else (1, 1)
+
+
+def _changed(live: Live) -> dict[str, Any]:
+    """A value for one field that several records can share; nothing where there is no such field."""
+    unique = {one.name for one in live.table.fields if one.unique}
+    found = [(name, one) for name, one in describing.example(live).items() if name not in unique]
+    return dict(found[:1])

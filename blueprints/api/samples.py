@@ -48,8 +48,8 @@ def curl(request: Request) -> str:
 
 
 def python(request: Request) -> str:
-    """With the standard library alone."""
-    lines = ["import json, urllib.request", ""]
+    """With the standard library alone; what is refused is printed in the API's own words."""
+    lines = ["import json, urllib.error, urllib.request", ""]
     data = ""
     if request.body is not None:
         lines.append(f"body = {_literal(request.body)}")
@@ -60,8 +60,11 @@ def python(request: Request) -> str:
             f"request.add_header({_literal(name)}, {_literal(one)})"
             for name, one in request.all_headers.items()
         ),
-        "with urllib.request.urlopen(request) as answer:",
-        "    print(json.load(answer))",
+        "try:",
+        "    with urllib.request.urlopen(request) as answer:",
+        "        print(json.load(answer))",
+        "except urllib.error.HTTPError as error:",
+        "    print(error.read().decode())",
     ]
     return "\n".join(lines)
 

@@ -7,6 +7,7 @@ from typing import Any
 from flask import flash, g, redirect, render_template, url_for
 
 from app import tokens
+from app.pages import flash_undo
 from app.permissions import fresh, in_person
 from app.throttle import limited
 from blueprints.api import bp, forms
@@ -20,7 +21,9 @@ from blueprints.api.forms import KeyForm
 def keys() -> Any:
     """One's keys."""
     found = services.of_actor(g.actor)
-    return render_template("api/tokens.html", keys=found, scopes=forms.SCOPES, most=tokens.MOST)
+    working = sum(not one.expired for one in found)
+    page = {"keys": found, "working": working, "most": tokens.MOST, "scopes": forms.SCOPES}
+    return render_template("api/tokens.html", **page)
 
 
 @bp.route("/tokens/new", methods=["GET", "POST"])
@@ -50,7 +53,24 @@ def _made(form: KeyForm) -> Any:
 @in_person
 @fresh
 def revoke_key(key_id: int) -> Any:
-    """End a key."""
-    tokens.revoke(g.actor, key_id)
-    flash("Key revoked: it opens nothing any more", "ok")
+    """End a key; one's own can be brought back for a day."""
+    ended = tokens.revoke(g.actor, key_id)
+    if ended.revoked_at:
+        flash_undo(f"{ended.name} revoked: it opens nothing any more", _undo_url(key_id))
+    else:
+        flash(f"{ended.name} revoked for good: it opens nothing any more", "ok")
+    return redirect(url_for("api.keys"), 303)
+
+
+def _undo_url(key_id: int) -> str:
+    return url_for("api.undo_revoke", key_id=key_id)
+
+
+@bp.post("/tokens/<int(max=2147483647):key_id>/undo")
+@in_person
+@fresh
+def undo_revoke(key_id: int) -> Any:
+    """Let a key that one has revoked open again what it did."""
+    back = tokens.undo_revoke(g.actor, key_id)
+    flash(f"Undone: {back.name} opens again what it did", "ok")
     return redirect(url_for("api.keys"), 303)

@@ -5,14 +5,29 @@
   if (!form) return;
   const { elements } = form, answer = document.getElementById("answer");
 
+  /* What is asked of each: only the inputs that it needs are there */
+  const whole = { number: true, version: true, body: true };
+  const does = {
+    create: { method: "POST", body: true },
+    change: { method: "PATCH", ...whole },
+    replace: { method: "PUT", ...whole },
+    delete: { method: "DELETE", number: true, version: true },
+    restore: { method: "POST", number: true, end: "/restore" },
+  };
+  const chosen = () => does[elements.do.value];
+
+  const arrange = () => {
+    for (const name of ["number", "version", "body"]) elements[name].closest(".field").hidden = !chosen()[name];
+  };
+
   const request = () => {
-    const method = elements.do.value, id = elements.number.value, version = elements.version.value;
+    const { method, number, version, body, end = "" } = chosen();
     const headers = { "X-CSRFToken": elements.csrf_token.value, Accept: "application/json" };
-    if (method !== "POST" && version) headers["If-Match"] = `"${version}"`;
-    if (method !== "DELETE") headers["Content-Type"] = "application/json";
+    if (version && elements.version.value) headers["If-Match"] = `"${elements.version.value}"`;
+    if (body) headers["Content-Type"] = "application/json";
     return {
-      url: form.dataset.try + (method === "POST" ? "" : encodeURIComponent(id)),
-      options: { method, headers, body: method === "DELETE" ? undefined : elements.body.value },
+      url: form.dataset.try + (number ? encodeURIComponent(elements.number.value) + end : ""),
+      options: { method, headers, body: body ? elements.body.value : undefined },
     };
   };
 
@@ -20,7 +35,7 @@
 
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (elements.do.value !== "POST" && !elements.number.value) { elements.number.focus(); show("Which record? Type its number."); return; }
+    if (chosen().number && !elements.number.value) { elements.number.focus(); show("Which record? Type its number."); return; }
     const { url, options } = request();
     show("Sending…");
     try {
@@ -32,4 +47,8 @@
       show(`${head.join("\n")}\n\n${body}`.trim());
     } catch { show("The server does not answer. Try again."); }
   });
+
+  elements.do.addEventListener("change", arrange);
+  addEventListener("pageshow", arrange); /* the browser may have kept what was chosen before */
+  arrange();
 })();

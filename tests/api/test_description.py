@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ast
+import html
 import json
 import re
 from typing import Any
 
 import pytest
 
+from app import people, tokens
+from app.config import SETTINGS
 from app.extensions import db
+from app.permissions import SCOPES, Actor
 from app.tables import catalog, listing
-from blueprints.api import bodies, describing, lists, samples, services
+from blueprints.api import bodies, describing, forms, lists, pages, samples, services
 from tests.api import workspace
 from tests.api.workspace import FIXED, HIDDEN
 from tests.conftest import sign_in
@@ -112,9 +116,6 @@ def test_what_a_member_may_not_write_is_read_only_and_not_sent(ask):
 
 
 def test_a_key_that_only_reads_is_told_of_reading_alone(app, keys):
-    from app import people, tokens
-    from app.permissions import Actor
-
     with app.app_context():
         key = tokens.create(Actor.of(people.find("alice@example.com")), "reads", "read")[1]
     answer = app.test_client().get(
@@ -223,9 +224,6 @@ def test_a_table_that_is_private_has_no_page_for_others(app):
     workspace.make(app)
     bob = sign_in(app, "bob")
     with app.app_context():
-        from app import people
-        from app.permissions import Actor
-
         alice = Actor.of(people.find("alice@example.com"))
         people.set_roles(people.find("bob@example.com").id, [], alice)
     assert bob.get("/api/docs/things/thing").status_code == 404
@@ -242,6 +240,78 @@ def test_code_to_copy_says_what_was_meant():
     assert ast.literal_eval(written) == body
 
 
+def test_code_to_copy_changes_what_creating_leaves_free(app, keys, send):
+    with app.test_request_context():
+        live = catalog.tables()["things", "thing"]
+        alice = Actor.of(people.find("alice@example.com"))
+        found = {one.name: one for one in pages.of(alice, live, THINGS).samples}
+        unique = {one.name for one in live.table.fields if one.unique}
+        db.session.remove()
+    sent = json.loads(re.search(r"-d '(.*)'", found["change"].codes["curl"])[1])
+    assert unique and not unique & sent.keys() and sent["version"] == 1
+    assert len(sent) == 2 and f"{THINGS}1 " in found["record"].codes["curl"]
+    assert send("administrator", "PATCH", f"{THINGS}1", sent).status_code == 200
+
+
+def test_code_to_copy_is_of_the_first_record_that_its_reader_sees(app, keys, send):
+    assert send("administrator", "PATCH", f"{THINGS}1?force=true", {"status": "closed"}).json
+    assert send("administrator", "PATCH", f"{THINGS}2?force=true", {"name": "Other"}).json
+    page = sign_in(app, "bob").get("/api/docs/things/thing").text
+    assert f"{THINGS}2 " in page and f"{THINGS}1 " not in page
+    assert "&#34;version&#34;: 2}" in page
+
+
+def test_code_to_copy_prints_what_is_refused(client):
+    code = samples.python(samples.Request("GET", "http://127.0.0.1:9/"))
+    assert "except urllib.error.HTTPError as error:\n    print(error.read().decode())" in code
+    ast.parse(code)
+
+
+def shown_to(app, who: str) -> Any:
+    with app.test_request_context():
+        live = catalog.get(Actor.of(people.find(f"{who}@example.com")), "things", "thing")
+        found = pages.of(Actor.of(people.find(f"{who}@example.com")), live, THINGS)
+        db.session.remove()
+    return found
+
+
+def test_addresses_stand_by_what_they_are_about_and_deleting_the_table_last(app, keys):
+    found = shown_to(app, "alice").addresses
+    methods = {about: [one.method for one in addresses] for about, addresses in found.items()}
+    assert methods == {
+        "The list": ["GET", "POST", "GET", "POST", "POST"],
+        "A record": ["GET", "PATCH", "PUT", "DELETE", "POST", "GET"],
+        "The table itself": ["GET", "GET", "PUT", "DELETE"],
+    }
+    sentences = [one.summary for addresses in found.values() for one in addresses]
+    assert len({*sentences}) == len(sentences) and "`" not in "".join(sentences)
+    assert shown_to(app, "bob").addresses.keys() == found.keys()
+    assert "definition" not in str(shown_to(app, "bob").addresses)
+
+
+def test_fields_say_what_their_values_are_held_to(app, keys):
+    found = {one.name: one.kind for one in shown_to(app, "alice").fields}
+    assert found["status"].startswith("choice: ") and ", " in found["status"]
+    assert found["name"].endswith(" characters") and found["id"] == "integer"
+    assert any(", unique" in kind for kind in found.values())
+
+
+def test_many_choices_are_not_all_named():
+    assert pages._some(["a", "b"]) == "a, b"
+    many = [str(number) for number in range(pages.MOST_CHOICES + 3)]
+    assert pages._some(many).endswith(", 11 and 3 more")
+
+
+def test_answers_with_a_record_have_its_version_as_a_header(ask):
+    for path in ask("administrator", "/api/v1/openapi.json")["paths"].values():
+        for method in path.values():
+            for status in ("200", "201"):
+                answer = method["responses"].get(status, {})
+                content = answer.get("content", {}).get("application/json", {}).get("schema", {})
+                if content.get("$ref") in ("#/components/schemas/things__thing",):
+                    assert "ETag" in answer["headers"]
+
+
 def test_the_numbers_of_the_manual_are_those_of_the_code(bob):
     page = bob.get("/docs/api").text
     assert f"{lists.USUAL} unless it says otherwise, up to {lists.MOST:,}" in page
@@ -251,6 +321,23 @@ def test_the_numbers_of_the_manual_are_those_of_the_code(bob):
     assert f"up to {listing.MOST_FILTERS} filters" in page
     assert f"up to {listing.MOST_SORTED} fields" in page
     assert f"for {services.KEPT.total_seconds() / 3600:.0f} hours" in page
+    first, *more, last = (words.lower() for words in forms.LASTS.values())
+    assert f"lasts {', '.join((first, *more))} or {last}" in page
+    scopes = page.partition("Scopes of keys")[2].partition("</table>")[0]
+    assert re.findall(r"<code>(\w+)</code>", scopes) == [*SCOPES] == [*forms.SCOPES]
+    rate = next(one.default for one in SETTINGS if one.name == "API_RATE")
+    assert f"{rate.partition('/')[0]} a {rate.partition('/')[2]} unless" in page
+
+
+def test_the_table_that_the_manual_makes_can_be_made_as_it_stands(app, bob):
+    page = html.unescape(bob.get("/docs/api").text)
+    body = json.loads(re.search(r'<code>(\{"label".*?)</code>', page, re.S)[1])
+    with app.app_context():
+        key = tokens.create(Actor.of(people.find("bob@example.com")), "designs", "design")[1]
+    bearer = {"Authorization": f"Bearer {key}"}
+    made = app.test_client().post("/api/v1/", json=body, headers=bearer)
+    assert made.status_code == 201, made.text
+    assert [one["name"] for one in made.json["fields"]] == ["name", "arrives", "badge"]
 
 
 # Formats ---------------------------------------------------------------------------------------

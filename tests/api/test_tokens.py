@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from datetime import timedelta
@@ -9,7 +10,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from app import tokens
+from app import jobs, tokens
 from app.extensions import db, utcnow
 from app.models import Event, Session, Token
 from app.tables import catalog
@@ -53,6 +54,91 @@ def test_a_key_is_made_shown_once_listed_and_revoked(app, bob, client):
     made, revoked = [one for one in audited(app) if one[0].startswith("key")]
     assert made[0] == "key made" and revoked[0] == "key revoked"
     assert "Nightly report" in made[1] and key[:8] in made[1] and key not in str((made, revoked))
+
+
+def test_the_lines_that_a_new_key_is_shown_with_can_be_pasted_as_they_stand(bob):
+    page = bob.send(NEW, name="Mine", scope="read", days="90")
+    first, second = html.unescape(re.search(r'id="line">(.*?)</code>', page.text, re.S)[1]).split(
+        "\n"
+    )
+    assert first == f"KEY={shown(page)}"
+    assert second == 'curl -H "Authorization: Bearer $KEY" http://localhost/api/v1/'
+
+
+def test_revoking_a_key_of_ones_own_can_be_undone(app, bob, client, program):
+    script = program("bob")
+    assert bob.send(f"/api/tokens/{script.number}/revoke").status_code == 303
+    page = bob.get("/api/tokens").text
+    assert "Script revoked" in page and f'action="/api/tokens/{script.number}/undo"' in page
+    assert opens(client, script.key) == 401
+    assert bob.send(f"/api/tokens/{script.number}/revoke").status_code == 404
+    assert bob.send(f"/api/tokens/{script.number}/undo").status_code == 303
+    back = bob.get("/api/tokens").text
+    assert "Undone: Script opens again" in back and f"/{script.number}/revoke" in back
+    assert opens(client, script.key) == 200
+    assert bob.send(f"/api/tokens/{script.number}/undo").status_code == 404
+    told = [action for action, _about in audited(app) if action.startswith("key")]
+    assert told == ["key made", "key revoked", "key brought back"]
+
+
+def test_nobody_but_its_owner_in_person_brings_a_key_back(app, alice, bob, client, program):
+    script, other = program("bob"), program("bob", "design")
+    assert bob.send(f"/api/tokens/{script.number}/revoke").status_code == 303
+    assert alice.send(f"/api/tokens/{script.number}/undo").status_code == 404
+    assert other.post(f"/api/tokens/{script.number}/undo").status_code == 403
+    assert client.post(f"/api/tokens/{script.number}/undo").status_code in (302, 303)
+    assert opens(client, script.key) == 401
+
+
+def test_what_an_administrator_or_the_operator_ends_stays_ended(app, alice, bob, runner, client, program):  # fmt: skip
+    first, second, third = (program("bob") for _ in range(3))
+    assert alice.send(f"/api/tokens/{first.number}/revoke").status_code == 303
+    page = alice.get("/api/tokens").text
+    assert "revoked for good" in page and "/undo" not in page
+    assert "for good" in runner.invoke(args=["token", "revoke", str(second.number)]).output
+    bob.send(f"/api/tokens/{third.number}/revoke")
+    assert "\trevoked" in runner.invoke(args=["token", "list"]).stdout
+    assert alice.send(f"/api/tokens/{third.number}/revoke").status_code == 303
+    for one in (first, second, third):
+        assert bob.send(f"/api/tokens/{one.number}/undo").status_code == 404
+        assert opens(client, one.key) == 401
+
+
+def test_a_revoked_key_is_kept_for_a_day_and_then_gone(app, bob, client, program):
+    script = program("bob")
+    bob.send(f"/api/tokens/{script.number}/revoke")
+    with app.app_context():
+        tokens.sweep()
+        db.session.get_one(Token, script.number).revoked_at = utcnow() - tokens.KEPT
+        db.session.commit()
+    assert bob.send(f"/api/tokens/{script.number}/undo").status_code == 404
+    with app.app_context():
+        assert tokens.sweep in jobs.SWEEPS
+        tokens.sweep()
+        assert db.session.get(Token, script.number) is None
+    assert opens(client, script.key) == 401
+
+
+def test_keys_that_open_nothing_any_more_are_marked_and_not_counted(app, bob, program, monkeypatch):
+    monkeypatch.setattr(tokens, "MOST", 2)
+    over, revoked = program("bob"), program("bob")
+    end(app, over.number)
+    page = bob.get("/api/tokens").text
+    assert '<span class="status neutral">expired</span>' in page and "1 of 2" in page
+    works = program("bob")
+    refused = bob.send(NEW, name="One more", scope="read", days="90")
+    assert refused.status_code == 422 and "One person has up to 2 keys" in refused.text
+    bob.send(f"/api/tokens/{revoked.number}/revoke")
+    assert bob.send(NEW, name="One more", scope="read", days="90").status_code == 200
+    assert bob.send(f"/api/tokens/{revoked.number}/undo").status_code == 422
+    assert works.get("/api/v1/").status_code == 200
+
+
+def end(app, number):
+    """Let a key expire."""
+    with app.app_context():
+        db.session.get_one(Token, number).expires_at = utcnow() - timedelta(seconds=1)
+        db.session.commit()
 
 
 def test_a_key_without_end_and_for_one_table(app, alice, client, orders):

@@ -193,7 +193,7 @@ def test_signed_in_people_cost_two_queries_and_static_files_none(app, trip_of):
     trip_of(bob.get("/static/roundtrip.css")).queries(0)
     bob.get("/auth/account")  # the first request of a process reads what tables are declared as
     check = trip_of(bob.get("/auth/account")).queries(2)  # session with roles, tables of the rail
-    assert check.data["queries"][1]["where"] == "hooks.person"
+    assert check.data["queries"][0]["where"] == "hooks.person"
 
 
 def test_a_body_over_the_limit_is_refused_by_name(client, trip_of):

@@ -21,7 +21,7 @@ LAYERS = (
         "app.trips",
     ),
     ("app.errors", "app.extensions"),
-    ("app.clock", "app.forms", "app.migrations", "app.passwords"),
+    ("app.clock", "app.forms", "app.migrations", "app.passwords", "app.questions"),
     ("app.fields",),
     ("app.expressions", "app.models", "app.permissions", "app.database"),
     ("app.audit", "app.jobs", "app.mail", "app.sessions", "app.tables", "app.tokens"),
