@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -50,8 +50,8 @@ class Question:
         return rows[0] if rows else None
 
     def _asked(self, connection: Any, values: dict[str, Any]) -> Sequence[Any]:
-        text, names, constants = self._compiled or ("", [], {})
-        given = {**constants, **values}
+        text, names, own = self._compiled or ("", [], {})
+        given = {**{name: value() for name, value in own.items()}, **values}
         cursor = connection.cursor()
         try:
             cursor.execute(text, [process(given[name]) for name, process in names])
@@ -63,9 +63,11 @@ class Question:
         return rows if self.plain else [*map(self._read, rows)]
 
     @cached_property
-    def _compiled(self) -> tuple[str, list[tuple[str, Process]], dict[str, Any]] | None:
-        """The SQL, the names of its values in order, each with what makes it one of the driver, and the
-        values that are always the same; None where the SQL depends on the values."""
+    def _compiled(
+        self,
+    ) -> tuple[str, list[tuple[str, Process]], dict[str, Callable[[], Any]]] | None:
+        """The SQL, the names of its values in order, each with what makes it one of the driver, and
+        functions for the values that it has itself; None where the SQL depends on the values."""
         made: Any = self.statement.compile(dialect=_DIALECT)
         if made.post_compile_params or made.literal_execute_params:
             return None
@@ -76,7 +78,12 @@ class Question:
             )
             for name in made.positiontup or ()
         ]
-        return made.string, names, {**made.params}
+        own = {
+            name: one.callable or partial(_as_it_is, one.value)
+            for name, one in made.binds.items()
+            if one.callable or not one.required
+        }
+        return made.string, names, own
 
     @cached_property
     def _read(self) -> Callable[[Sequence[Any]], Any]:

@@ -19,8 +19,9 @@ from app.tables import history, records
 from app.tables.history import LAST, NUMBERS
 from app.tables.live import Live
 
-MOST_BLOCKS = 10
-"""Looks at so many blocks for one answer; who sees few of the records goes on from there."""
+MOST_BLOCKS, MOST_JUDGED = 10, 100
+"""Looks at so many blocks for one answer, and judges so many records that are gone; who sees few of the
+records goes on from there."""
 
 
 def since(actor: Actor, live: Live, after: int, limit: int) -> tuple[list[Change], int]:
@@ -34,15 +35,16 @@ def since(actor: Actor, live: Live, after: int, limit: int) -> tuple[list[Change
             "after is beyond the newest change; read the list anew, and the changes from after=0"
         )
         raise BadAddress(f"{words}.", [("after", words)])
+    size = min(limit, MOST_JUDGED) if live.rows("history") else limit
     for _ in range(MOST_BLOCKS):
-        block = _block(live, last, top, limit)
-        shown = _shown(actor, live, block)
+        block = _block(live, last, top, size)
+        shown, judged = _shown(actor, live, block)
         for one in block:
             found += [one] if one.id in shown else []
             last = one.id
             if len(found) == limit:
                 return found, last
-        if len(block) < limit:
+        if len(block) < size or judged:
             break
     return found, last
 
@@ -57,9 +59,7 @@ def _top() -> int | None:
     """The number up to which no change can come any more; None where all that are to be seen are."""
     if db.engine.dialect.name != "postgresql":
         return None
-    last = (
-        db.session.scalar(sa.select(LAST).select_from(NUMBERS)) or 0
-    )  # before who is still writing
+    last = db.session.scalar(sa.select(LAST).select_from(NUMBERS)) or 0  # asked first
     still_open = history.still_open()
     return last if still_open is None else min(last, still_open)
 
@@ -67,16 +67,26 @@ def _top() -> int | None:
 # Rights ----------------------------------------------------------------------------------------
 
 
-def _shown(actor: Actor, live: Live, block: Sequence[Change]) -> set[int]:
-    """The numbers of those that the actor may see."""
+def _shown(actor: Actor, live: Live, block: Sequence[Change]) -> tuple[set[int], bool]:
+    """The numbers of those that the actor may see, and whether deleted records had to be judged for it."""
     rules: Any = live.rows("history")
     if not rules:
-        return {one.id for one in block}
+        return {one.id for one in block}, False
     ids = {one.record_id for one in block if one.record_id is not None}
     mine = _among(live, ids, *rules)
     gone = ids - mine - _among(live, ids)
-    mine |= {id for id in gone if _could_see(actor, live, id)}
-    return {one.id for one in block if one.record_id in mine}
+    mine |= {id for id, one in _deletions(live, gone).items() if _could_see(actor, live, one)}
+    return {one.id for one in block if one.record_id in mine}, bool(gone)
+
+
+def _deletions(live: Live, ids: Collection[int]) -> dict[int, Change]:
+    """The newest deletion of each of these records."""
+    mine = (
+        Change.table_id == live.table.id, Change.action == "delete", Change.record_id.in_(ids),
+    )  # fmt: skip
+    newest = sa.select(sa.func.max(Change.id)).where(*mine).group_by(Change.record_id)
+    found = db.session.scalars(sa.select(Change).where(Change.id.in_(newest))) if ids else ()
+    return {one.record_id or 0: one for one in found}
 
 
 def _among(live: Live, ids: Collection[int], *rules: sa.ColumnElement[bool]) -> set[int]:
@@ -84,9 +94,9 @@ def _among(live: Live, ids: Collection[int], *rules: sa.ColumnElement[bool]) -> 
     return set(db.session.connection().scalars(query))
 
 
-def _could_see(actor: Actor, live: Live, record_id: int) -> bool:
+def _could_see(actor: Actor, live: Live, deletion: Change) -> bool:
     """Whether the actor could see a record as it was when it was deleted."""
     try:
-        return may(actor, "history", records.of_any(live, record_id).table)
+        return may(actor, "history", records.of_deleted(live, deletion).table)
     except NotFound:
         return False

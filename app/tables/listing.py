@@ -282,14 +282,17 @@ def one(
 ) -> Sequence[Any]:
     """A record's id and the values of these fields; `stored`: as the driver gives them. Raises NotFound,
     Forbidden."""
-    require(actor, "read", live.of_record(record_id).table)
-    about = ("one", fields, stored)
-    if about not in live.memo:
-        wanted = live.columns["id"] == sa.bindparam("record", type_=sa.Integer)
-        live.memo[about] = Question(
-            _select(live, Query(fields=fields), wanted, stored=stored), plain=stored
-        )
-    rows = live.memo[about].ask(record=record_id) if 0 < record_id < 2**31 else ()
+    mine = live.of_record(record_id)
+    require(actor, "read", mine.table)
+    whole, about = live.whole, ("one", fields, stored)
+    if about not in whole.memo:  # of one record each field is seen, or is none of `fields`
+        wanted = whole.columns["id"] == sa.bindparam("record", type_=sa.Integer)
+        select = _select(whole, Query(fields=fields), wanted, stored=stored)
+        whole.memo[about] = Question(select, plain=stored)
+    known = mine.table.by_name
+    if any(one.name not in known for one in fields):
+        raise NotFound(GONE)
+    rows = whole.memo[about].ask(record=record_id) if 0 < record_id < 2**31 else ()
     if not rows:
         raise NotFound(GONE)
     return rows[0]  # type: ignore[no-any-return]
@@ -532,7 +535,7 @@ def _counts(live: Live, query: Query) -> tuple[int, int]:
 def _known_counts(live: Live) -> dict[Any, Any]:
     """Counts are kept for as long as nobody writes into the table; not what a condition on other tables
     may decide."""
-    newest = history.settled(live)
+    newest = None if db.session.info.get("writing") else history.settled(live)
     if newest is None:
         return {}
     known: dict[Any, Any] = live.memo.get("counts", {})

@@ -218,7 +218,8 @@ def _write_lists(session: so.Session, _context: Any) -> None:
 
 @contextmanager
 def together(actor: Actor) -> Iterator[None]:
-    """A block whose calls of this module are one transaction: all of them are done, or none."""
+    """A block whose calls of this module are one transaction: all of them are done, or none. Who catches
+    what one of them raises and goes on, puts that one into `part`."""
     with writing(), history.acting(actor):
         db.session.info["together"] = True
         try:
@@ -497,6 +498,14 @@ def _taken(field: Field, value: Any) -> tuple[str, str]:
     return field.name, f"{named} is taken: another record has it"
 
 
+def hold(live: Live, ids: Collection[int]) -> None:
+    """Hold these records until the transaction ends, in one order: two who want the same ones do not wait
+    for each other."""
+    if db.engine.dialect.name == "postgresql":
+        query = sa.select(live.sql.c.id).where(live.sql.c.id.in_(ids)).order_by(live.sql.c.id)
+        db.session.connection().execute(query.with_for_update()).all()
+
+
 def of_any(live: Live, record_id: int) -> Live:
     """The table as it is for one record; for one that is deleted by the values that it had. Raises NotFound."""
     if not 0 < record_id < 2**31:
@@ -507,6 +516,11 @@ def of_any(live: Live, record_id: int) -> Live:
         change = db.session.scalar(deletions(live, record_id))
         if change is None or _there(live, {record_id}):
             raise
+    return of_deleted(live, change)
+
+
+def of_deleted(live: Live, change: Change) -> Live:
+    """The table as it is for a record that this change has deleted. Raises NotFound."""
     values, lost = _kept(live.whole, change)
     blank = [one for one in live.whole.table.stored if one.label not in lost]
     return live.of_values({**{one.name: None for one in blank}, **values})
@@ -614,7 +628,8 @@ def _linked(live: Live, record: Any) -> list[tuple[Live, Any, Sequence[Any]]]:
             blocking.append(_told(other, field, count))
         elif count:
             query = sa.select(other.model).where(links).with_for_update()
-            found.append((other, field, db.session.scalars(query).all()))
+            held = query.execution_options(populate_existing=True)
+            found.append((other, field, db.session.scalars(held).all()))
     if blocking:
         raise Conflict(f"Records link to it: {', '.join(blocking)}. Change or delete these first.")
     return found

@@ -71,7 +71,7 @@ SHAPES = {
         ("create", "update", "delete"), "batch", "Batch", parameters=("Idempotency-Key",), refuses=(409,)
     ),
     ("api.upsert", "post"): Shape(
-        ("update",), "upsert", "Upserted", parameters=("key", "Idempotency-Key"), refuses=(409,)
+        ("create", "update"), "upsert", "Upserted", parameters=("key", "Idempotency-Key"), refuses=(409,)
     ),
     ("api.read_record", "get"): Shape(
         ("read",), gives="record", parameters=("expand",), headers=("ETag",), links=("update", "delete")

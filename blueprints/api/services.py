@@ -55,8 +55,11 @@ def _fields(error: AppError) -> dict[str, Any]:
 # Replies ---------------------------------------------------------------------------------------
 
 
-def once(actor: Actor, key: str, asked: bytes, act: Callable[[], Answer]) -> Answer:
-    """Do something in one transaction, and only once for a key: the second time gives the first answer.
+def once(
+    actor: Actor, key: str, asked: bytes, act: Callable[[], Answer], again: Callable[[Any], Any]
+) -> Answer:
+    """Do something in one transaction, and only once for a key: the second time gives the first answer,
+    with its body as `again` makes it of what it was.
 
     Raises Invalid where the key was used for something else, Conflict where it is being used just now.
     """
@@ -66,7 +69,7 @@ def once(actor: Actor, key: str, asked: bytes, act: Callable[[], Answer]) -> Ans
         _wait_for_the_same(actor, key)
         known = _known(actor, key) if key else None
         if known is not None:
-            return _again(known, asked)
+            return _again(known, asked, again)
         answer = act()
         if key:
             _keep(actor, key, asked, answer)
@@ -90,12 +93,29 @@ def _known(actor: Actor, key: str) -> Reply | None:
     return found
 
 
-def _again(known: Reply, asked: bytes) -> Answer:
+def _again(known: Reply, asked: bytes, again: Callable[[Any], Any]) -> Answer:
     if known.asked_hash != digest(asked.decode("latin-1")):
         raise Invalid(
             "This Idempotency-Key was used for another request. Take a new key for a new one."
         )
-    return Answer(known.status, {**known.headers, "Idempotent-Replayed": "true"}, known.body)
+    headers = {**known.headers, "Idempotent-Replayed": "true"}
+    return Answer(known.status, headers, again(known.body))
+
+
+def still_seen(actor: Actor, live: Live, body: Any) -> Any:
+    """What was answered, without what has been hidden from the actor since; of a record that they do not
+    see any more the number alone."""
+    if isinstance(body, list):
+        return [still_seen(actor, live, one) for one in body]
+    if not isinstance(body, dict):
+        return body
+    if not body.keys() >= {"id", "version"}:
+        return {name: still_seen(actor, live, one) for name, one in body.items()}
+    try:
+        seen_now = {"id", *(one.name for one in documents.fields_of(live.of_record(body["id"])))}
+    except NotFound:
+        return {"id": body["id"]}
+    return {name: one for name, one in body.items() if name in seen_now}
 
 
 def _keep(actor: Actor, key: str, asked: bytes, answer: Answer) -> None:
@@ -202,6 +222,7 @@ def batch(actor: Actor, live: Live, body: Any) -> dict[str, Any]:
     }
     if sum(map(len, lists.values())) > bodies.MOST_ITEMS:
         raise Invalid(f"A batch has up to {bodies.MOST_ITEMS:,} items in all.")
+    records.hold(live, [*filter(None, map(_number, (*lists["update"], *lists["delete"])))])
     new = seen.of(actor, live, "create")  # other fields may be written of a new record
     refused: list[tuple[str, int, AppError]] = []
     done = {
@@ -216,6 +237,12 @@ def batch(actor: Actor, live: Live, body: Any) -> dict[str, Any]:
     if refused:
         raise Refused(refused)
     return done
+
+
+def _number(item: Any) -> int:
+    """The number of the record that an item is about; 0 where it names none."""
+    number = item.get("id") if isinstance(item, dict) else None
+    return number if type(number) is int and 0 < number < 2**31 else 0
 
 
 def _each(

@@ -208,8 +208,16 @@ def done(act: Callable[[], Answer], once: bool = True) -> Response:
     """Do it in one transaction, and with an Idempotency-Key only once."""
     key = request.headers.get("Idempotency-Key", "") if once else ""
     asked = f"{request.method} {request.full_path}\n".encode() + request.get_data()
-    status, headers, body = services.once(g.actor, key, asked, act)
+    status, headers, body = services.once(g.actor, key, asked, act, _again)
     return answer(body, status, headers)
+
+
+def _again(body: Any) -> Any:
+    """What was answered to the same request, as the asker may see it now."""
+    place = request.view_args or {}
+    if not {"tool", "table"} <= place.keys():
+        return body  # of a table itself
+    return services.still_seen(g.actor, catalog.get(g.actor, place["tool"], place["table"]), body)
 
 
 def _saved(document: dict[str, Any]) -> Answer:

@@ -190,3 +190,26 @@ def test_a_field_that_was_taken_out_is_named_in_lists_and_bodies(program, orders
         assert "note was taken out of the table on 20" in problem(answer, 400)["detail"], query
     told = problem(designer.post(API, {"order_no": "X", "note": "x"}), 422)["errors"][0]["message"]
     assert "was taken out of the table on 20" in told and "customer" in told
+
+
+def test_what_is_gone_costs_no_more_than_a_bounded_number_of_questions(
+    app, made, people, program, trip_of
+):
+    made(150, access="private")
+    with app.app_context():
+        live = catalog.tables()["orders", "orders"]
+        about = {"tool": "orders", "table": live.table.id}
+        some = Grant("", READING | {"history"}, rule='city == "Cork"', **about)
+        role = roles.create(SYSTEM, "Cork", granted=[some])
+        set_roles(people["bob"].id, [role.id], SYSTEM)
+        with records.together(people["alice"]):
+            for number in range(1, 151):
+                records.delete(people["alice"], live, number, None)
+    bob, after, told = program("bob", "read"), 0, []
+    while (answer := bob.get(f"{CHANGES}?after={after}&limit=1000")).json["after"] != after:
+        assert trip_of(answer).data["n_queries"] <= 120
+        after = answer.json["after"]
+        told += answer.json["items"]
+    assert [one["action"] for one in told] == ["delete"] * sum(
+        order(i)["city"] == "Cork" for i in range(1, 151)
+    )
