@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 import sqlalchemy.orm as so
-from flask import Flask
+from flask import Flask, has_app_context
 
+from app.current import the_g
 from app.extensions import Base, db
 from app.models import Definition, Tool
 
@@ -91,19 +92,30 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 
 def asked() -> dict[str, Any]:
     """What this request, or step of a job, has asked the database and need not ask again, by who asked it."""
-    found: dict[str, Any] = db.session.info.setdefault("asked", {})
+    found: dict[str, Any] = vars(the_g()).setdefault("_asked", {})
     return found
 
 
 def forget() -> None:
     """Ask the database again at the next look."""
-    db.session.info.pop("asked", None)
+    vars(the_g()).pop("_asked", None)
 
 
 @sa.event.listens_for(so.Session, "after_rollback")
 def _forget(session: so.Session) -> None:
-    if not session.in_nested_transaction():
-        session.info.pop("asked", None)
+    if has_app_context() and not session.in_nested_transaction():
+        forget()
+
+
+def begun() -> so.Session | None:
+    """The session of this request where there is one by now: making one only to look is not for free."""
+    return db.session() if db.session.registry.has() else None
+
+
+def is_writing() -> bool:
+    """Whether this is inside of `writing`."""
+    session = begun()
+    return session is not None and bool(session.info.get("writing"))
 
 
 @contextmanager
@@ -113,7 +125,7 @@ def writing() -> Iterator[so.scoped_session[Any]]:
     What the request had read before is forgotten, so that the block decides on what it reads itself.
     A block inside another would forget what that one has written: RuntimeError.
     """
-    if db.session.info.get("writing"):
+    if is_writing():
         raise RuntimeError("writing() inside writing(): one service calls another that commits")
     db.session.info["writing"] = True
     forget()

@@ -17,6 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
+from app import database
 from app.extensions import db
 
 Process = Callable[[Any], Any]
@@ -34,10 +35,12 @@ class Question:
     def ask(self, **values: Any) -> Sequence[Any]:
         """The rows, with the columns' names as attributes. It sees what the transaction at hand has written,
         if there is one."""
-        if db.engine.dialect.name == "sqlite" and self._compiled:
-            if db.session.registry.has() and db.session().in_transaction():
-                return self._asked(db.session.connection().connection, values)
-            connection = db.engine.raw_connection()
+        engine = db.engine
+        if engine.dialect.name == "sqlite" and self._compiled:
+            session = database.begun()
+            if session is not None and session.in_transaction():
+                return self._asked(session.connection().connection, values)
+            connection = engine.raw_connection()
             try:
                 return self._asked(connection, values)
             finally:

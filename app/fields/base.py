@@ -26,19 +26,20 @@ PEOPLE, ITSELF = 0, -1
 
 @dataclass(frozen=True)
 class Field:
-    """The declaration of one field of a table. `id` never changes, `name` is the SQL column's.
+    """The declaration of one field of a table. `id` never changes, `name` is the SQL column's; these two
+    are enough to tell fields apart in a dict.
 
     `default` is a canonical text; `options` are the type's own, and as JSON would have them.
     """
 
     id: str
     name: str
-    label: str
-    type: FieldType
-    required: bool = False
-    unique: bool = False
-    default: str = ""
-    help: str = ""
+    label: str = field(hash=False)
+    type: FieldType = field(hash=False)
+    required: bool = field(default=False, hash=False)
+    unique: bool = field(default=False, hash=False)
+    default: str = field(default="", hash=False)
+    help: str = field(default="", hash=False)
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def refusal(self, words: str) -> Invalid:

@@ -17,6 +17,7 @@ import sqlalchemy.orm as so
 from flask import current_app
 
 from app import database, permissions
+from app.current import the_app
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.extensions import db, utcnow
 from app.fields import Field
@@ -69,13 +70,14 @@ def tables() -> Mapping[tuple[str, str], Live]:
     """The tables that are live as of this request, by tool and name: one query a request."""
     found: Mapping[tuple[str, str], Live] | None = database.asked().get("tables")
     if found is None:
-        renewed: _Known | None = db.session.info.get("renewed")
-        known = renewed or current_app.extensions.get("tables", _Known())
+        session = database.begun()
+        renewed: _Known | None = session.info.get("renewed") if session else None
+        known = renewed or the_app().extensions.get("tables", _Known())
         rows = _VERSIONS.ask()
         if rows != known.rows:
             known = _renew(known, rows)
             db.session.info["renewed"] = known
-            if not db.session.info.get("writing"):
+            if not database.is_writing():
                 _publish(db.session())
         database.asked()["tools"] = known.tools
         database.asked()["tables"] = found = known.named

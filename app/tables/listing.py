@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from app import fields
+from app import database, fields
 from app.clock import today
 from app.errors import BadAddress, Invalid, NotFound
 from app.extensions import db
@@ -535,7 +535,7 @@ def _counts(live: Live, query: Query) -> tuple[int, int]:
 def _known_counts(live: Live) -> dict[Any, Any]:
     """Counts are kept for as long as nobody writes into the table; not what a condition on other tables
     may decide."""
-    newest = None if db.session.info.get("writing") else history.settled(live)
+    newest = None if database.is_writing() else history.settled(live)
     if newest is None:
         return {}
     known: dict[Any, Any] = live.memo.get("counts", {})
