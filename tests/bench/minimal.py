@@ -96,9 +96,9 @@ class Served:
         return len(self.line.getresponse().read())
 
     def cpu(self) -> float:
-        """CPU seconds so far, of all threads; `stat` would count in hundredths, too coarse for a round."""
-        threads = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
-        return sum(int(one.read_text(encoding="ascii").split()[0]) for one in threads) / 1e9
+        """CPU seconds so far, of all threads, those that have ended too. The number is that of the process's
+        clock, as Linux makes it of a process id; `stat` would count in hundredths, too coarse for a round."""
+        return time.clock_gettime((~self.process.pid << 3) | 2)
 
     def memory(self) -> float:
         """Resident memory in MiB."""
