@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from functools import cached_property, partial
 from typing import Any
 
@@ -40,11 +41,9 @@ class Question:
             session = database.begun()
             if session is not None and session.in_transaction():
                 return self._asked(session.connection().connection, values)
-            connection = engine.raw_connection()
-            try:
-                return self._asked(connection, values)
-            finally:
-                connection.close()  # back to the pool
+            with suppress(sqlite3.Error):  # where none can be had, SQLAlchemy says why below
+                with closing(engine.raw_connection()) as connection:
+                    return self._asked(connection, values)
         return db.session.connection().execute(self.statement, values).all()
 
     def first(self, **values: Any) -> Any:

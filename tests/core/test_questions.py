@@ -82,6 +82,16 @@ def test_what_the_driver_refuses_is_said_as_sqlalchemy_says_it(app):
         question.ask()
 
 
+def test_where_no_connection_can_be_had_it_is_said_as_sqlalchemy_says_it(app, monkeypatch):
+    def refuse(*_args, **_more):
+        raise db.engine.dialect.dbapi.OperationalError("unable to open database file")
+
+    with app.app_context():
+        monkeypatch.setattr(db.engine.pool, "connect", refuse)
+        with pytest.raises(sqlalchemy.exc.OperationalError):
+            Question(sa.select(Person.id)).ask()
+
+
 def test_no_connection_is_kept(app):
     with app.app_context():
         for _ in range(20):
