@@ -28,16 +28,17 @@ class Question:
     """A SELECT that is asked often, with the same columns and names of values each time.
 
     `plain`: values are given as they are found, for who passes them on; so they must need nothing.
+    `once`: it is not kept, so SQLAlchemy asks it, which keeps what it has compiled of statements like it.
     """
 
-    def __init__(self, statement: sa.Select[Any], plain: bool = False) -> None:
-        self.statement, self.plain = statement, plain
+    def __init__(self, statement: sa.Select[Any], plain: bool = False, once: bool = False) -> None:
+        self.statement, self.plain, self.once = statement, plain, once
 
     def ask(self, **values: Any) -> Sequence[Any]:
         """The rows, with the columns' names as attributes. It sees what the transaction at hand has written,
         if there is one."""
         engine = db.engine
-        if engine.dialect.name == "sqlite" and self._compiled:
+        if not self.once and engine.dialect.name == "sqlite" and self._compiled:
             session = database.begun()
             if session is not None and session.in_transaction():
                 return self._asked(session.connection().connection, values)

@@ -381,8 +381,9 @@ def _numbered(
     )
     wanted = _first_of_each(live, query, limit + offset) if _is_short(live, query) else wanted
     rows = _select(live, query, wanted, stored=stored).limit(limit).offset(offset)
-    found = Question(rows, plain=stored and not query.sort)
-    if plain and len(live.memo) < MOST_KEPT:
+    kept = plain and len(live.memo) < MOST_KEPT
+    found = Question(rows, plain=stored and not query.sort, once=not kept)
+    if kept:
         live.memo[about] = found
     return found
 
