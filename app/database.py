@@ -102,8 +102,8 @@ def forget() -> None:
 
 
 @sa.event.listens_for(so.Session, "after_rollback")
-def _forget(session: so.Session) -> None:
-    if has_app_context() and not session.in_nested_transaction():
+def _forget(_session: so.Session) -> None:
+    if has_app_context():  # also where a part of a transaction is taken back, which may have looked
         forget()
 
 

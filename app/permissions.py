@@ -226,22 +226,20 @@ def roles_of(actor: Actor) -> tuple[Role, ...]:
 
 
 def _known(wanted: Sequence[tuple[int, int]]) -> tuple[Role, ...]:
-    """Roles by id and version; a version that was read once is kept by the process."""
+    """Roles by id and version; a version that was read once is kept by the process, unless it was read
+    where it may still be taken back."""
     known: dict[tuple[int, int], Role] = current_app.extensions.setdefault("roles", {})
-    if missing := [id for id, version in wanted if (id, version) not in known]:
-        if len(known) > MOST_KEPT:
-            known.clear()
-        query = sa.select(RoleModel.__table__).where(RoleModel.id.in_(missing))
-        found = [Role.of(row) for row in db.session.connection().execute(query)]
-        known.update({(one.id, one.version): one for one in found})
-    # a role that was changed between the two statements is taken as it is now
-    return tuple(one for key in wanted if (one := known.get(key) or _newest(known, key[0])))
-
-
-def _newest(known: Mapping[tuple[int, int], Role], id: int) -> Role | None:
-    return max(
-        (one for one in known.values() if one.id == id), key=lambda x: x.version, default=None
-    )
+    found = {key: known.get(key) for key in wanted}
+    if missing := [key for key, one in found.items() if one is None]:
+        query = sa.select(RoleModel.__table__).where(RoleModel.id.in_([id for id, _ in missing]))
+        read = {row.id: Role.of(row) for row in db.session.connection().execute(query)}
+        # a role that was changed between the two statements is taken as it is now
+        found |= {key: read.get(key[0]) for key in missing}
+        if not database.is_writing():
+            if len(known) > MOST_KEPT:
+                known.clear()
+            known.update({(one.id, one.version): one for one in read.values()})
+    return tuple(one for one in found.values() if one)
 
 
 def grants(actor: Actor, table: Guarded) -> tuple[Grant, ...]:

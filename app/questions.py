@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from functools import cached_property, partial
 from typing import Any
 
@@ -27,24 +28,23 @@ class Question:
     """A SELECT that is asked often, with the same columns and names of values each time.
 
     `plain`: values are given as they are found, for who passes them on; so they must need nothing.
+    `once`: it is not kept, so SQLAlchemy asks it, which keeps what it has compiled of statements like it.
     """
 
-    def __init__(self, statement: sa.Select[Any], plain: bool = False) -> None:
-        self.statement, self.plain = statement, plain
+    def __init__(self, statement: sa.Select[Any], plain: bool = False, once: bool = False) -> None:
+        self.statement, self.plain, self.once = statement, plain, once
 
     def ask(self, **values: Any) -> Sequence[Any]:
         """The rows, with the columns' names as attributes. It sees what the transaction at hand has written,
         if there is one."""
         engine = db.engine
-        if engine.dialect.name == "sqlite" and self._compiled:
+        if not self.once and engine.dialect.name == "sqlite" and self._compiled:
             session = database.begun()
             if session is not None and session.in_transaction():
                 return self._asked(session.connection().connection, values)
-            connection = engine.raw_connection()
-            try:
-                return self._asked(connection, values)
-            finally:
-                connection.close()  # back to the pool
+            with suppress(sqlite3.Error):  # where none can be had, SQLAlchemy says why below
+                with closing(engine.raw_connection()) as connection:
+                    return self._asked(connection, values)
         return db.session.connection().execute(self.statement, values).all()
 
     def first(self, **values: Any) -> Any:

@@ -192,7 +192,7 @@ def revoke(actor: Actor, token_id: int) -> Token:
     """End a key of one's own; of anybody for administrators. It is refused from now on. With `revoked_at`
     it can be brought back by `undo_revoke`; what somebody else ends, ends for good. Raises NotFound."""
     with writing() as session:
-        found = session.get(Token, token_id) if 0 < token_id < 2**31 else None
+        found = _held(Token.id == token_id) if 0 < token_id < 2**31 else None
         if found is None or not _is_revocable(actor, found):
             raise NotFound("There is no such key, or it is somebody else's.")
         person = session.get_one(Person, found.person_id)
@@ -206,6 +206,11 @@ def revoke(actor: Actor, token_id: int) -> Token:
     return found
 
 
+def _held(*which: sa.ColumnElement[bool]) -> Token | None:
+    """A key, which nobody else ends or brings back until the transaction ends."""
+    return db.session.scalar(sa.select(Token).where(*which).with_for_update())
+
+
 def _is_revocable(actor: Actor, key: Token) -> bool:
     """Whether somebody may end this key; of one that its owner has ended already, others end it for good."""
     return key.revoked_at is None if key.person_id == actor.id else actor.admin
@@ -214,11 +219,11 @@ def _is_revocable(actor: Actor, key: Token) -> bool:
 def undo_revoke(actor: Actor, token_id: int) -> Token:
     """Let a key of one's own that one has revoked open again what it did, for a day after that. Raises
     NotFound, Forbidden, and Invalid where one has too many by now."""
-    with writing() as session:
+    with writing():
         _refuse_ended(actor)
         mine = Token.id == token_id, Token.person_id == actor.id
         kept = Token.revoked_at > utcnow() - KEPT
-        found = session.scalar(sa.select(Token).where(*mine, kept)) if token_id < 2**31 else None
+        found = _held(*mine, kept) if token_id < 2**31 else None
         if found is None:
             raise NotFound("There is no such key of yours that can be brought back.")
         _refuse_more(actor)

@@ -113,8 +113,7 @@ def _publish(session: so.Session) -> None:
 
 @sa.event.listens_for(so.Session, "after_rollback")
 def _take_back(session: so.Session) -> None:
-    if not session.in_nested_transaction():
-        session.info.pop("renewed", None)
+    session.info.pop("renewed", None)  # what an outer transaction has changed is made again
 
 
 def _readers(known: Mapping[int, Live], changed: set[int]) -> list[Live]:

@@ -381,8 +381,9 @@ def _numbered(
     )
     wanted = _first_of_each(live, query, limit + offset) if _is_short(live, query) else wanted
     rows = _select(live, query, wanted, stored=stored).limit(limit).offset(offset)
-    found = Question(rows, plain=stored and not query.sort)
-    if plain and len(live.memo) < MOST_KEPT:
+    kept = plain and len(live.memo) < MOST_KEPT
+    found = Question(rows, plain=stored and not query.sort, once=not kept)
+    if kept:
         live.memo[about] = found
     return found
 
@@ -522,7 +523,7 @@ def _any(conditions: Sequence[sa.ColumnElement[bool]]) -> sa.ColumnElement[bool]
 def _counts(live: Live, query: Query) -> tuple[int, int]:
     """How many records fit, and how many there are for who asks."""
     known, all_of_them = _known_counts(live), Query(())
-    asked = (query.q, query.filters, today()) if query.q or query.filters else None
+    asked = (query.q, query.filters) if query.q or query.filters else None
     for name, one in ((None, all_of_them), (asked, query)):
         if name not in known or live.reads_others and (one.q or one.filters or live.rows("list")):
             condition = where(live, one)
@@ -533,14 +534,15 @@ def _counts(live: Live, query: Query) -> tuple[int, int]:
 
 
 def _known_counts(live: Live) -> dict[Any, Any]:
-    """Counts are kept for as long as nobody writes into the table; not what a condition on other tables
-    may decide."""
-    newest = None if database.is_writing() else history.settled(live)
-    if newest is None:
+    """Counts are kept for as long as nobody writes into the table, on the same day; not what a condition
+    on other tables may decide."""
+    settled = None if database.is_writing() else history.settled(live)
+    if settled is None:
         return {}
+    as_of = settled, today()  # a rule may compare a field that is worked out of the day
     known: dict[Any, Any] = live.memo.get("counts", {})
-    if known.get("newest") != newest or len(known) > MOST_KEPT:
-        known = live.memo["counts"] = {"newest": newest}
+    if known.get("as of") != as_of or len(known) > MOST_KEPT:
+        known = live.memo["counts"] = {"as of": as_of}
     return known
 
 

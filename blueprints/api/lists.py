@@ -232,7 +232,8 @@ def _totals(results: Mapping[tuple[str, str], Field], totals: Mapping[tuple[str,
 
 def conditional(live: Live, asked: Asked, make: Callable[[], Response]) -> Response:
     """The answer, or 304 where the asker has it already: then no row is read. Only where it depends on
-    nothing but the rows of the table, its declaration, and the asker's rights."""
+    nothing but the rows of the table, its declaration, and the asker's rights. Not of a model: the code of
+    a blueprint may change it, and may write rows by statements of its own, of which history does not know."""
     tag = _tag(live, asked)
     if tag and f'W/"{tag}"' in uncoded(request.headers.get("If-None-Match", "")):
         return Response(status=304, headers={"ETag": f'W/"{tag}"'})
@@ -244,7 +245,7 @@ def conditional(live: Live, asked: Asked, make: Callable[[], Response]) -> Respo
 
 def _tag(live: Live, asked: Asked) -> str:
     sorted_by_others = any(live.target(one) is not None for one, _ in asked.query.sort)
-    if live.reads_others or asked.expand or sorted_by_others:
+    if live.written or live.reads_others or asked.expand or sorted_by_others:
         return ""
     newest = history.settled(live)
     if newest is None:

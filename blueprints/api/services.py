@@ -191,6 +191,7 @@ def update(
     actor: Actor, live: Live, record: Any, body: Any, version: int | None, whole: bool
 ) -> dict[str, Any]:
     """Change a record; `whole`: what is left out becomes blank. Raises AppError, Stale."""
+    catalog.hold(live.table.id)  # before it is read again: who changes the table waits for readers
     given = {name: one for name, one in bodies.an_object(body).items() if name != "version"}
     given = _with_nested(actor, live, given)
     values = bodies.values(live, given, record, whole)
@@ -279,6 +280,7 @@ def _delete_one(actor: Actor, live: Live, body: Any) -> int:
 
 def upsert(actor: Actor, live: Live, key: Field, body: Any) -> dict[str, Any]:
     """For each item change the record that has its value in the key, or create one. Raises Refused."""
+    catalog.hold(live.table.id)  # before any is looked for: who changes the table waits for readers
     counts, new = {"created": 0, "updated": 0, "same": 0}, seen.of(actor, live, "create")
 
     def one_of(item: Any) -> dict[str, Any]:

@@ -490,3 +490,41 @@ def test_batches_of_the_same_records_in_another_order_do_not_block_each_other(ap
     for one in threads:
         one.join()
     assert {*answers} <= {200, 422}, answers  # done, or refused as somebody else was first
+
+
+def _batch(script):
+    return script.post(f"{API}batch", {"update": [{"id": 1, "version": 1, "city": "Rome"}]})
+
+
+def _upsert(script):
+    return script.post(f"{API}upsert?key=order_no", [{"order_no": "SO-20001", "city": "Rome"}])
+
+
+def _put(script):
+    body = script.get(f"{API}1").json | {"city": "Rome"}
+    return script.ask("PUT", f"{API}1", body)
+
+
+@pytest.mark.parametrize("write", [_batch, _upsert, _put])
+def test_who_writes_and_who_changes_the_table_do_not_block_each_other(
+    app, program, made, monkeypatch, write
+):
+    made(3)
+    script, designer, held, hold = program("alice"), program("alice", "design"), [], catalog.hold
+    definition = f"{API}definition"
+    answers, new = {}, designer.get(definition).json
+    new["fields"].append({"label": "More", "type": "text", "name": "more"})
+    changing = threading.Thread(
+        target=lambda: answers.update(design=designer.ask("PUT", definition, new).status_code)
+    )
+
+    def hold_later(table_id, alone=False):
+        if not (alone or held):  # in the writer: who changes the table comes before
+            held.append(changing.start())
+            time.sleep(0.5)
+        hold(table_id, alone)
+
+    monkeypatch.setattr(catalog, "hold", hold_later)
+    answers["write"] = write(script).status_code
+    changing.join()
+    assert answers == {"write": 200, "design": 200}

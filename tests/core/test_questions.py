@@ -82,6 +82,23 @@ def test_what_the_driver_refuses_is_said_as_sqlalchemy_says_it(app):
         question.ask()
 
 
+def test_what_is_asked_once_is_not_compiled_for_it_alone(app):
+    question = Question(sa.select(Person.name).where(Person.id == 1), once=True)
+    with app.app_context():
+        assert question.first().name == "Alice Adams"
+    assert "_compiled" not in vars(question)
+
+
+def test_where_no_connection_can_be_had_it_is_said_as_sqlalchemy_says_it(app, monkeypatch):
+    def refuse(*_args, **_more):
+        raise db.engine.dialect.dbapi.OperationalError("unable to open database file")
+
+    with app.app_context():
+        monkeypatch.setattr(db.engine.pool, "connect", refuse)
+        with pytest.raises(sqlalchemy.exc.OperationalError):
+            Question(sa.select(Person.id)).ask()
+
+
 def test_no_connection_is_kept(app):
     with app.app_context():
         for _ in range(20):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from app import people, tokens
+from app import audit, people, tokens
 from app.errors import BadKey, Forbidden, Invalid, NotFound
 from app.extensions import db, utcnow
 from app.models import Event, Token
@@ -160,3 +161,31 @@ def test_the_audit_list_says_who_made_and_revoked_a_key(app):
 def test_trying_keys_is_slowed_down(client):
     answers = [client.get("/", headers=bearer(f"rt_{i}")).status_code for i in range(40)]
     assert answers[0] == 401 and answers[-1] == 429
+
+
+def test_a_key_that_is_ended_for_good_is_not_brought_back_at_that_moment(
+    on_each_database, monkeypatch
+):
+    app, told, note = on_each_database, [], audit.note
+    with app.app_context():
+        alice, bob = (Actor.of(people.find(f"{one}@example.com")) for one in ("alice", "bob"))
+        key_id = tokens.create(bob, "Script", "read")[0].id
+        tokens.revoke(bob, key_id)
+
+    def bring_back():
+        with app.app_context(), pytest.raises(NotFound) as error:
+            tokens.undo_revoke(bob, key_id)
+        told.append(error.value)
+
+    def note_later(action, *rest):
+        if action == "key revoked":  # the owner comes in between
+            owner.start()
+            owner.join(0.5)
+        note(action, *rest)
+
+    owner = threading.Thread(target=bring_back)
+    monkeypatch.setattr(audit, "note", note_later)
+    with app.app_context():
+        tokens.revoke(alice, key_id)
+        owner.join()
+        assert told and db.session.get(Token, key_id) is None

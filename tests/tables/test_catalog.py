@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+import sqlalchemy as sa
 
 from app.database import writing
 from app.extensions import db
+from app.models import Definition
 from app.tables import catalog
 from app.tables.table import Table
 from tests.tables.conftest import declared
@@ -52,3 +56,27 @@ def test_a_table_is_the_same_for_all_of_a_transaction_and_after_it(app, people):
         assert catalog.tables()["kept", "t"] is first
     db.session.remove()
     assert catalog.tables()["kept", "t"] is first
+
+
+def test_what_a_part_of_a_transaction_has_changed_goes_with_that_part(app, people):
+    def declare(label):
+        there = catalog.tables()["one", "t"].declared
+        catalog.declare(there.id, there.version, replace(there, label=label), there.access)
+        db.session.flush()
+        return catalog.tables()["one", "t"].table.label
+
+    with writing():
+        made(people["bob"], "one")
+        assert declare("Kept") == "Kept"
+        with pytest.raises(KeyError), db.session.begin_nested():
+            assert declare("Taken back") == "Taken back"
+            raise KeyError
+        assert catalog.tables()["one", "t"].table.label == "Kept"
+    with db.engine.begin() as other:  # another process gives the number of what was taken back
+        query = sa.select(Definition.id, Definition.document).where(Definition.tool == "one")
+        found = other.execute(query).one()
+        change = sa.update(Definition).where(Definition.id == found.id)
+        document = {**found.document, "label": "By another"}
+        other.execute(change.values(version=Definition.version + 1, document=document))
+    catalog.forget()
+    assert catalog.tables()["one", "t"].table.label == "By another"

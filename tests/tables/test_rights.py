@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import hypothesis.strategies as st
@@ -18,7 +19,7 @@ from app import permissions, roles
 from app.database import writing
 from app.errors import AppError, BadAddress, Conflict, Forbidden, Invalid, NotFound
 from app.extensions import db
-from app.models import MEMBERSHIP, Person
+from app.models import MEMBERSHIP, Person, Role
 from app.people import all_roles, set_roles
 from app.permissions import ACTIONS, Actor, Grant, may
 from app.sheets.merging import merge
@@ -181,6 +182,40 @@ def test_a_role_that_was_taken_away_meanwhile_decides_nothing_in_a_transaction_t
         other.commit()
     with writing():
         assert not may(people["bob"], "trips")
+
+
+def test_what_a_role_was_changed_to_and_is_not_gives_nothing_later(people):
+    role = roles.create(people["alice"], "Short", "", [], [])
+    set_roles(people["bob"].id, [role.id], people["alice"])
+    with writing() as session:
+        found = session.get_one(Role, role.id)
+        found.rights = ["trips"]
+        session.flush()
+        assert may(people["bob"], "trips")  # its version 2, which is taken back
+        session.rollback()
+    assert not may(people["bob"], "trips")
+    roles.change(people["alice"], role.id, None, "Still short", "", [], [])  # another version 2
+    assert not may(people["bob"], "trips")
+
+
+def test_counts_by_a_rule_that_reads_what_is_worked_out_of_the_day_are_of_the_day(
+    people, monkeypatch
+):
+    moment = datetime(2026, 3, 3, 12, tzinfo=UTC)
+    late = declared("late", "formula", options={"expression": "due < today"})
+    with writing():
+        catalog.create(
+            Table(0, 0, "tasks", "task", "Tasks", (declared("due", "date"), late)), "Tasks"
+        )
+    live = catalog.tables()["tasks", "task"]
+    records.create(people["alice"], live, {"due": moment.date()})
+    one = Grant("", frozenset({"list"}), "late", tool="tasks", table=live.table.id)
+    give(people["alice"], people["bob"], [one])
+    for day in (0, 1):
+        monkeypatch.setattr("app.clock.utcnow", lambda day=day: moment + timedelta(days=day))
+        mine = catalog.get(people["bob"], "tasks", "task")
+        found = listing.page(people["bob"], mine, listing.read(mine, {}))
+        assert (len(found.rows), found.found, found.total) == (day, day, day)
 
 
 def test_without_a_role_a_table_is_as_one_that_is_not_there(people, table):
