@@ -47,11 +47,6 @@ class Question:
                     return self._asked(connection, values)
         return db.session.connection().execute(self.statement, values).all()
 
-    def first(self, **values: Any) -> Any:
-        """The first row, or None."""
-        rows = self.ask(**values)
-        return rows[0] if rows else None
-
     def _asked(self, connection: Any, values: dict[str, Any]) -> Sequence[Any]:
         text, names, own = self._compiled or ("", [], {})
         given = {**{name: value() for name, value in own.items()}, **values}

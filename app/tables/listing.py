@@ -535,8 +535,8 @@ def _counts(live: Live, query: Query) -> tuple[int, int]:
 
 def _known_counts(live: Live) -> dict[Any, Any]:
     """Counts are kept for as long as nobody writes into the table, on the same day; not what a condition
-    on other tables may decide."""
-    settled = None if database.is_writing() else history.settled(live)
+    on other tables may decide, nor of a model, whose blueprint may write round history."""
+    settled = None if live.written or database.is_writing() else history.settled(live)
     if settled is None:
         return {}
     as_of = settled, today()  # a rule may compare a field that is worked out of the day

@@ -246,8 +246,11 @@ def test_ten_dimes_are_one(script, orders):
 # Unchanged -------------------------------------------------------------------------------------
 
 
-def test_a_list_that_has_not_changed_is_not_read_again(app, script, dozen, trip_of):
+def test_a_list_that_has_not_changed_is_not_read_again(app, door, script, dozen, trip_of):
     first = script.get(API)
+    if door == "written":  # its blueprint may write in ways of its own
+        assert "ETag" not in first.headers
+        return
     tag = first.headers["ETag"]
     again = script.get(API, If_None_Match=tag)
     assert again.status_code == 304 and again.data == b""

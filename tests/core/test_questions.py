@@ -85,7 +85,7 @@ def test_what_the_driver_refuses_is_said_as_sqlalchemy_says_it(app):
 def test_what_is_asked_once_is_not_compiled_for_it_alone(app):
     question = Question(sa.select(Person.name).where(Person.id == 1), once=True)
     with app.app_context():
-        assert question.first().name == "Alice Adams"
+        assert question.ask()[0].name == "Alice Adams"
     assert "_compiled" not in vars(question)
 
 
