@@ -19,10 +19,11 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import venv
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 from minimal import Served
@@ -346,16 +347,21 @@ def asking(method: str, path: str, key: str, status: int) -> Ask:
     return ask
 
 
-def measure(server: Served, ask: Ask, calls: int, writers: int, first: int) -> float:
-    """Requests a CPU second, sent by so many at once."""
+def measure(
+    server: Served, ask: Ask, calls: int, writers: int, first: int, took: list[float] | None = None
+) -> float:
+    """Requests a CPU second, sent by so many at once; `took` gets the seconds that each was waited for."""
 
     failed: list[Exception] = []
+    times: list[float] = []
 
     def send(writer: int) -> None:
         line = http.client.HTTPConnection(server.line.host, server.line.port, timeout=60)
         try:
             for n in range(calls // writers):
+                began = time.perf_counter()
                 ask(line, first + writer * calls + n)
+                times.append(time.perf_counter() - began)
         except Exception as error:  # said where all have ended
             failed.append(error)
 
@@ -367,6 +373,8 @@ def measure(server: Served, ask: Ask, calls: int, writers: int, first: int) -> f
         one.join()
     if failed:
         raise SystemExit(f"a request failed: {failed[0]!r}")
+    if took is not None:
+        took += times
     return (calls // writers * writers) / (server.cpu() - began)
 
 
@@ -382,11 +390,12 @@ def compare(servers: dict[str, Served], keys: dict[str, str], calls: int) -> Non
     number = 0
     for title, (method, paths, query, status, writers) in kinds.items():
         found: dict[str, list[float]] = {name: [] for name in servers}
+        took: dict[str, list[float]] = {name: [] for name in servers}
         for n in range(ROUNDS + 1):
             for name, server in servers.items():
                 ask = asking(method, paths[name] + query, keys[name], status)
                 number += 10 * calls * writers
-                speed = measure(server, ask, calls, writers, number)
+                speed = measure(server, ask, calls, writers, number, took[name])
                 found[name] += [speed] if n else []  # the first warms up
         figures = {name: median(speeds) for name, speeds in found.items()}
         told = ", ".join(f"{name} {one:,.0f}" for name, one in figures.items())
@@ -396,6 +405,10 @@ def compare(servers: dict[str, Served], keys: dict[str, str], calls: int) -> Non
             if name != "ours"
         )
         print(f"{title}: {told} requests a CPU second; {ratios}")
+        if writers > 1:
+            slow = {name: quantiles(times, n=100)[-1] for name, times in took.items()}
+            waits = ", ".join(f"{name} {one / slow['ours']:.2f}" for name, one in slow.items())
+            print(f"  the slowest hundredth of them, as a multiple of ours: {waits}")
 
 
 def all_rows(server: Served, key: str) -> None:
