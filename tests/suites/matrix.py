@@ -99,14 +99,19 @@ class Workspace:
         with self.app.app_context():
             db.session.remove()
             db.session.execute(db.text("PRAGMA wal_checkpoint(TRUNCATE)"))
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Close what is open: the database and the queue of jobs."""
+        if "queue" in self.app.extensions:
+            self.app.extensions["queue"].close()
+        with self.app.app_context():
             db.session.remove()
             db.engine.dispose()
 
     def put_back(self) -> None:
         """As it was at first."""
-        with self.app.app_context():
-            db.session.remove()
-            db.engine.dispose()
+        self._let_go()
         for end in ("-wal", "-shm"):
             self.file.with_name(self.file.name + end).unlink(missing_ok=True)
         shutil.copy(self.kept, self.file)
