@@ -502,7 +502,7 @@ def hold(live: Live, ids: Collection[int]) -> None:
     """Hold these records until the transaction ends, in one order: two who want the same ones do not wait
     for each other. The table first, as everybody does: who changes it waits for its records."""
     catalog.hold(live.table.id)
-    if db.engine.dialect.name == "postgresql":
+    if ids and db.engine.dialect.name == "postgresql":
         query = sa.select(live.sql.c.id).where(live.sql.c.id.in_(ids)).order_by(live.sql.c.id)
         db.session.connection().execute(query.with_for_update()).all()
 
